@@ -1,0 +1,1 @@
+//! afterbay-keys.

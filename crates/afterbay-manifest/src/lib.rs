@@ -1,0 +1,28 @@
+//! The vocabulary of afterbay: the nouns that flow from stage to stage.
+//!
+//! ```text
+//! Snapshot { revision, FileTree } ──► RenderedSet { Object { ObjectRef, Origin, Node } } ──► …
+//!                  │ overlay                                   │ every leaf has a Provenance
+//!             WrappedKey ──► DataKey                      SecretBytes
+//! ```
+//!
+//! What is admitted here does no IO, is not async, belongs to no stage, and is used by at least two.
+
+mod key;
+mod node;
+mod object;
+mod place;
+mod provenance;
+mod secret;
+mod set;
+mod tree;
+pub mod yaml;
+
+pub use key::{Attempt, AwsKmsKey, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, UnsupportedKey, WrappedKey};
+pub use node::{Mapping, Node, Scalar, Value};
+pub use object::{Gvk, Object, ObjectError, ObjectRef, Origin};
+pub use place::{KeyPath, Place, Position, Segment};
+pub use provenance::{Integrity, Provenance, Sealed};
+pub use secret::SecretBytes;
+pub use set::{RenderedSet, Revision, Snapshot, Warning};
+pub use tree::{Entry, File, FileTree, TreeError, TreePath};

@@ -1,0 +1,333 @@
+//! The files of one revision, in memory, with what decryption opened laid over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::{Provenance, SecretBytes, yaml};
+
+/// How many symbolic links a look-up follows before it gives up, as Linux does (`path_resolution(7)`).
+const MAX_LINKS: usize = 40;
+
+/// A path inside a tree: relative, normalized, `/`-separated. The root is the empty path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TreePath(Arc<str>);
+
+impl TreePath {
+    /// The top of the tree.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Normalizes a path given by a user or a file: `.` and empty steps go away, `..` goes up.
+    ///
+    /// A path that starts with `/` is taken relative to the top, as Flux does with `spec.path`.
+    pub fn parse(text: &str) -> Result<Self, TreeError> {
+        Self::root().join(text.trim_start_matches('/'))
+    }
+
+    /// The path reached from this directory.
+    pub fn join(&self, relative: &str) -> Result<Self, TreeError> {
+        let leaves = || TreeError::LeavesTree { base: self.clone(), path: relative.to_owned() };
+        if relative.starts_with('/') || relative.contains('\0') {
+            return Err(leaves());
+        }
+        let mut steps: Vec<&str> = self.0.split('/').filter(|step| !step.is_empty()).collect();
+        for step in relative.split('/') {
+            match step {
+                "" | "." => {}
+                ".." => {
+                    steps.pop().ok_or_else(leaves)?;
+                }
+                name => steps.push(name),
+            }
+        }
+        Ok(Self(steps.join("/").into()))
+    }
+
+    /// The directory that holds it; the root's parent is the root.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        Self(self.0.rsplit_once('/').map_or("", |(parent, _)| parent).into())
+    }
+
+    /// The last step; empty for the root.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// The text after the last dot of the file name, if there is one that is not leading.
+    pub fn extension(&self) -> Option<&str> {
+        self.file_name().rsplit_once('.').and_then(|(stem, extension)| (!stem.is_empty()).then_some(extension))
+    }
+
+    /// The path as text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the top of the tree.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "." } else { &self.0 })
+    }
+}
+
+/// A file of a tree.
+#[derive(Debug, Clone)]
+pub struct File {
+    source: Arc<[u8]>,
+    executable: bool,
+    opened: Option<Arc<Opened>>,
+}
+
+/// What decryption made of a sealed file.
+#[derive(Debug)]
+struct Opened {
+    text: SecretBytes,
+    documents: Vec<yaml::Document>,
+    provenance: Provenance,
+}
+
+impl File {
+    /// The bytes as the revision holds them: ciphertext where a file is sealed.
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// Whether Git marks it executable.
+    pub fn is_executable(&self) -> bool {
+        self.executable
+    }
+
+    /// Whether decryption opened it.
+    pub fn is_opened(&self) -> bool {
+        self.opened.is_some()
+    }
+
+    /// What a build reads: the opened text if there is one, else the source, and where it comes from.
+    /// Callers are listed in `cargo xtask tidy`.
+    pub fn expose_content(&self) -> (&[u8], Provenance) {
+        match &self.opened {
+            Some(opened) => (opened.text.expose_bytes(), opened.provenance.clone()),
+            None => (&self.source, Provenance::PLAIN),
+        }
+    }
+
+    /// The YAML (or JSON) documents of the file: the opened ones, in which each leaf knows what it was
+    /// opened from, else the parsed source.
+    pub fn documents(&self) -> Result<std::borrow::Cow<'_, [yaml::Document]>, yaml::YamlErrors> {
+        match &self.opened {
+            Some(opened) => Ok((&*opened.documents).into()),
+            None => Ok(yaml::parse(&self.source)?.into()),
+        }
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A regular file.
+    File(File),
+    /// A symbolic link with its target as written.
+    Link(Box<str>),
+    /// A submodule, which is not fetched.
+    Submodule(Box<str>),
+}
+
+/// Why a path does not lead to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TreeError {
+    /// `..` or an absolute path goes outside.
+    #[error("path {path:?} seen from {base} leaves the tree; use a path inside the repository")]
+    LeavesTree {
+        /// Where the path was resolved.
+        base: TreePath,
+        /// The path.
+        path: String,
+    },
+    /// Nothing is there.
+    #[error("{path}: no such file or directory in this revision")]
+    NotFound {
+        /// The path.
+        path: TreePath,
+    },
+    /// A file was asked for.
+    #[error("{path}: is a directory where a file is expected")]
+    IsDirectory {
+        /// The path.
+        path: TreePath,
+    },
+    /// A directory was asked for.
+    #[error("{path}: is a file where a directory is expected")]
+    IsFile {
+        /// The path.
+        path: TreePath,
+    },
+    /// The path lies in a submodule.
+    #[error("{path}: is a submodule, and submodules are not fetched")]
+    Submodule {
+        /// The path.
+        path: TreePath,
+    },
+    /// Symbolic links go round in circles.
+    #[error("{path}: too many levels of symbolic links")]
+    LinkLoop {
+        /// The path.
+        path: TreePath,
+    },
+}
+
+/// The files of one revision with an in-memory overlay; nothing of it is ever on disk.
+#[derive(Debug, Default)]
+pub struct FileTree {
+    entries: BTreeMap<TreePath, Entry>,
+    directories: BTreeSet<TreePath>,
+}
+
+impl FileTree {
+    /// A tree with nothing in it.
+    pub fn new() -> Self {
+        Self { entries: BTreeMap::new(), directories: BTreeSet::from([TreePath::root()]) }
+    }
+
+    /// Puts a file in, with the directories above it.
+    pub fn insert_file(&mut self, path: TreePath, source: impl Into<Arc<[u8]>>, executable: bool) {
+        self.insert(path, Entry::File(File { source: source.into(), executable, opened: None }));
+    }
+
+    /// Puts a symbolic link in. Use [`FileTree::escaping_links`] to find the ones that leave the tree.
+    pub fn insert_link(&mut self, path: TreePath, target: &str) {
+        self.insert(path, Entry::Link(target.into()));
+    }
+
+    /// Puts the mark of a submodule in, with its commit.
+    pub fn insert_submodule(&mut self, path: TreePath, commit: &str) {
+        self.insert(path, Entry::Submodule(commit.into()));
+    }
+
+    fn insert(&mut self, path: TreePath, entry: Entry) {
+        let mut directory = path.parent();
+        while self.directories.insert(directory.clone()) {
+            directory = directory.parent();
+        }
+        self.entries.insert(path, entry);
+    }
+
+    /// Lays an opened file over the sealed one at the same path.
+    ///
+    /// `text` is what `sops decrypt` prints; `documents` are its YAML or JSON documents, empty for
+    /// other formats; `provenance` is the union over the file.
+    pub fn lay_over(
+        &mut self,
+        path: &TreePath,
+        text: SecretBytes,
+        documents: Vec<yaml::Document>,
+        provenance: Provenance,
+    ) -> Result<(), TreeError> {
+        match self.entries.get_mut(path) {
+            Some(Entry::File(file)) => {
+                file.opened = Some(Arc::new(Opened { text, documents, provenance }));
+                Ok(())
+            }
+            _ => Err(TreeError::NotFound { path: path.clone() }),
+        }
+    }
+
+    /// The file at a path, symbolic links followed. The path returned is the one after following.
+    pub fn file(&self, path: &TreePath) -> Result<(TreePath, &File), TreeError> {
+        let real = self.real_path(path)?;
+        match self.entries.get(&real) {
+            Some(Entry::File(file)) => Ok((real, file)),
+            Some(Entry::Submodule(_)) => Err(TreeError::Submodule { path: real }),
+            Some(Entry::Link(_)) | None if self.directories.contains(&real) => {
+                Err(TreeError::IsDirectory { path: path.clone() })
+            }
+            Some(Entry::Link(_)) | None => Err(TreeError::NotFound { path: path.clone() }),
+        }
+    }
+
+    /// The directory at a path, symbolic links followed.
+    pub fn directory(&self, path: &TreePath) -> Result<TreePath, TreeError> {
+        let real = self.real_path(path)?;
+        if self.directories.contains(&real) {
+            return Ok(real);
+        }
+        match self.entries.get(&real) {
+            Some(Entry::File(_)) => Err(TreeError::IsFile { path: path.clone() }),
+            Some(Entry::Submodule(_)) => Err(TreeError::Submodule { path: real }),
+            Some(Entry::Link(_)) | None => Err(TreeError::NotFound { path: path.clone() }),
+        }
+    }
+
+    /// Whether a file or directory is there, symbolic links followed.
+    pub fn exists(&self, path: &TreePath) -> bool {
+        self.file(path).is_ok() || self.directory(path).is_ok()
+    }
+
+    /// The names directly in a directory, in byte order. A link is listed under its own name.
+    pub fn names(&self, directory: &TreePath) -> Result<Vec<String>, TreeError> {
+        let real = self.directory(directory)?;
+        let child = |path: &TreePath| {
+            (!path.is_root() && path.parent() == real).then(|| path.file_name().to_owned())
+        };
+        let names: BTreeSet<String> = self.below(&real).filter_map(|(path, _)| child(path)).collect();
+        let directories = self.directories.iter().filter_map(child);
+        Ok(names.into_iter().chain(directories).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// Every entry, in path order, links not followed.
+    pub fn entries(&self) -> impl Iterator<Item = (&TreePath, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// Every entry below a directory (not following links), in path order.
+    fn below(&self, directory: &TreePath) -> impl Iterator<Item = (&TreePath, &Entry)> {
+        let prefix = if directory.is_root() { String::new() } else { format!("{directory}/") };
+        self.entries
+            .range(TreePath(prefix.as_str().into())..)
+            .take_while(move |(path, _)| path.as_str().starts_with(&prefix))
+    }
+
+    /// The links whose target leaves the tree, with the target as written.
+    pub fn escaping_links(&self) -> Vec<(TreePath, String)> {
+        self.entries
+            .iter()
+            .filter_map(|(path, entry)| match entry {
+                Entry::Link(target) if path.parent().join(target).is_err() => {
+                    Some((path.clone(), target.to_string()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Follows every symbolic link on the way.
+    fn real_path(&self, path: &TreePath) -> Result<TreePath, TreeError> {
+        let mut links = 0;
+        let mut real = TreePath::root();
+        let mut rest: Vec<String> = path.as_str().rsplit('/').map(str::to_owned).collect();
+        while let Some(step) = rest.pop() {
+            let next = real.join(&step)?;
+            let Some(Entry::Link(target)) = self.entries.get(&next) else {
+                real = next;
+                continue;
+            };
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(TreeError::LinkLoop { path: path.clone() });
+            }
+            // The target is walked step by step, so that links inside it are followed as well.
+            real.join(target)?;
+            rest.extend(target.rsplit('/').map(str::to_owned));
+        }
+        Ok(real)
+    }
+}
