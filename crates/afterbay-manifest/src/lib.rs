@@ -13,16 +13,20 @@ mod node;
 mod object;
 mod place;
 mod provenance;
+mod scrub;
 mod secret;
 mod set;
 mod tree;
 pub mod yaml;
 
-pub use key::{Attempt, AwsKmsKey, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, UnsupportedKey, WrappedKey};
+pub use key::{
+    Attempt, AwsKmsKey, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, UnsupportedKey, WrappedKey,
+};
 pub use node::{Mapping, Node, Scalar, Value};
 pub use object::{Gvk, Object, ObjectError, ObjectRef, Origin};
 pub use place::{KeyPath, Place, Position, Segment};
 pub use provenance::{Integrity, Provenance, Sealed};
+pub use scrub::{REDACTED, Scrubber};
 pub use secret::SecretBytes;
 pub use set::{RenderedSet, Revision, Snapshot, Warning};
 pub use tree::{Entry, File, FileTree, TreeError, TreePath};
