@@ -1,0 +1,276 @@
+//! What can be wrong with a sealed file, all of it at once, and never with a value in the text.
+
+use std::fmt;
+
+use afterbay_manifest::{KeyFailure, KeyPath, Place, TreePath};
+use thiserror::Error;
+
+/// How many errors of one file are kept; the rest is counted.
+const KEPT: usize = 20;
+
+/// One thing that is wrong with a sealed file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SopsError {
+    /// The text is not YAML or JSON, or holds what SOPS's store refuses.
+    #[error("{place}: {message}")]
+    Syntax {
+        /// Where.
+        place: Place,
+        /// What, without any value.
+        message: String,
+    },
+    /// The `sops` block cannot be used.
+    #[error("{place}: sops metadata: {message}")]
+    Metadata {
+        /// The field, or the block.
+        place: Place,
+        /// What, and what to do.
+        message: String,
+    },
+    /// Two selection rules; which values are encrypted cannot be told.
+    #[error(
+        "{place}: sops metadata has both `{first}` (line {first_line}) and `{second}` (line {second_line}); \
+         sops allows one selection rule per file, remove all but the one it was encrypted with"
+    )]
+    TwoRules {
+        /// The block.
+        place: Place,
+        /// The first rule.
+        first: &'static str,
+        /// Its line.
+        first_line: u32,
+        /// The second rule.
+        second: &'static str,
+        /// Its line.
+        second_line: u32,
+    },
+    /// The data key is split over several key groups.
+    #[error(
+        "{place}: sops metadata has {groups} key groups (shamir_threshold {threshold}); \
+         splitting a data key over key groups is not supported yet"
+    )]
+    KeyGroups {
+        /// The `key_groups` field.
+        place: Place,
+        /// How many groups.
+        groups: usize,
+        /// How many of them are needed, as the file says.
+        threshold: i64,
+    },
+    /// A value cannot be opened.
+    #[error("{place}: {path}: {problem}")]
+    Value {
+        /// Where the value stands.
+        place: Place,
+        /// Its key path.
+        path: KeyPath,
+        /// What is wrong.
+        problem: TokenProblem,
+    },
+    /// A key of a map is not text.
+    #[error("{place}: {path}: a map key is a {found}; sops supports only text keys, put it in quotes")]
+    KeyNotText {
+        /// Where the key stands.
+        place: Place,
+        /// The map.
+        path: KeyPath,
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// None of the keys in the metadata opened.
+    #[error(
+        "{place}: none of the keys in its sops metadata could be used{}",
+        tried(failures)
+    )]
+    NoDataKey {
+        /// The block.
+        place: Place,
+        /// Each key and why it did not open; empty when none was tried.
+        failures: Vec<KeyFailure>,
+    },
+    /// What a key service returned is no AES-256 key.
+    #[error("{place}: the data key has {length} bytes where AES-256 takes 32; the key entry is damaged")]
+    DataKeyLength {
+        /// The block.
+        place: Place,
+        /// Bytes in the key.
+        length: usize,
+    },
+    /// The metadata has no MAC.
+    #[error(
+        "{place}: sops metadata has no mac, so nothing shows that the file was not altered; \
+         encrypt it again with sops, or accept it with --mac=warn"
+    )]
+    MacMissing {
+        /// The block.
+        place: Place,
+    },
+    /// The MAC itself cannot be opened.
+    #[error("{place}: the mac of the sops metadata (or its lastmodified) was altered: {problem}")]
+    MacUnreadable {
+        /// The `mac` field.
+        place: Place,
+        /// What is wrong with it.
+        problem: TokenProblem,
+    },
+    /// The MAC does not belong to the values.
+    #[error(
+        "{place}: the mac does not match the values: a value was added, removed, moved or changed after the \
+         file was encrypted; restore the file, or edit it with sops"
+    )]
+    MacMismatch {
+        /// The `mac` field.
+        place: Place,
+    },
+    /// Ciphertext in a file that has no `sops` block.
+    #[error(
+        "{place}: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; \
+         restore the `sops` block"
+    )]
+    TokenWithoutMetadata {
+        /// Where the token starts.
+        place: Place,
+    },
+}
+
+/// What is wrong with one encrypted value. Holds nothing of the value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TokenProblem {
+    /// Plain text where ciphertext is due.
+    #[error(
+        "plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced"
+    )]
+    PlainText,
+    /// A plain value that is not text where ciphertext is due.
+    #[error(
+        "a plain {found} where the selection rule wants an encrypted value; it was never encrypted, or replaced"
+    )]
+    PlainValue {
+        /// What it is.
+        found: &'static str,
+    },
+    /// Starts as a token and does not go on as one.
+    #[error("starts with ENC[AES256_GCM and is not a whole token; it is truncated or damaged")]
+    Truncated,
+    /// A part is not base64.
+    #[error("the token's `{part}` is not base64; it is truncated or damaged")]
+    Base64 {
+        /// `data`, `iv` or `tag`.
+        part: &'static str,
+    },
+    /// The nonce is empty.
+    #[error("the token's `iv` is empty")]
+    EmptyNonce,
+    /// The type label is none of SOPS's.
+    #[error("unknown type label {label}; known are str, int, float, bool, bytes, time and comment")]
+    UnknownType {
+        /// The label, shortened and quoted.
+        label: String,
+    },
+    /// AES-GCM refused it.
+    #[error(
+        "AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed"
+    )]
+    Authentication,
+    /// It opened, and is not of its type.
+    #[error("opened, but what it holds is no {label}; its type label was altered")]
+    NotOfType {
+        /// The label.
+        label: &'static str,
+    },
+}
+
+/// Everything that is wrong with one file; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct SopsErrors {
+    /// The file.
+    pub file: TreePath,
+    /// The errors in the order of the file, at most 20.
+    pub errors: Vec<SopsError>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl fmt::Display for SopsErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.errors.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n{}: and {more} more errors", self.file),
+        }
+    }
+}
+
+/// Collects the errors of a file, bounded.
+pub(crate) struct ErrorList {
+    file: TreePath,
+    errors: Vec<SopsError>,
+    more: usize,
+}
+
+impl ErrorList {
+    pub(crate) fn new(file: &TreePath) -> Self {
+        Self {
+            file: file.clone(),
+            errors: Vec::new(),
+            more: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, error: SopsError) {
+        if self.errors.len() < KEPT {
+            self.errors.push(error);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    pub(crate) fn extend(&mut self, other: SopsErrors) {
+        for error in other.errors {
+            self.push(error);
+        }
+        self.more += other.more;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// The value if nothing went wrong.
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, SopsErrors> {
+        if self.errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.into_errors())
+        }
+    }
+
+    pub(crate) fn into_errors(self) -> SopsErrors {
+        SopsErrors {
+            file: self.file,
+            errors: self.errors,
+            more: self.more,
+        }
+    }
+}
+
+/// The keys tried with their reasons, one a line.
+fn tried(failures: &[KeyFailure]) -> String {
+    let mut text = String::new();
+    for failure in failures {
+        text.push_str("\n  ");
+        text.push_str(&failure.key);
+        for attempt in &failure.attempts {
+            text.push_str(&format!("\n    {}: {}", attempt.with, attempt.reason));
+            if let Some(hint) = &attempt.hint {
+                text.push_str(&format!(" ({hint})"));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! The envelope of one value: `ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]` (sops `aes/cipher.go`).
+
+use afterbay_manifest::Position;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use crate::TokenProblem;
+
+/// How every token starts.
+const OPENING: &str = "ENC[AES256_GCM,data:";
+/// What marks a token wherever it stands, also a damaged one.
+const MARK: &str = "ENC[AES256_GCM";
+
+/// Go's `base64.StdEncoding`: padded, and lax about the unused bits of the last digit.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+/// The type of an encrypted value. The label is not authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TypeLabel {
+    Str,
+    Int,
+    Float,
+    Bool,
+    Bytes,
+    Time,
+    Comment,
+}
+
+/// A token taken apart.
+pub(crate) struct Token {
+    /// Ciphertext followed by the GCM tag.
+    pub(crate) sealed: Vec<u8>,
+    /// The nonce; never empty.
+    pub(crate) nonce: Vec<u8>,
+    pub(crate) label: TypeLabel,
+}
+
+impl TypeLabel {
+    fn parse(label: &str) -> Result<Self, TokenProblem> {
+        Ok(match label {
+            "str" => Self::Str,
+            "int" => Self::Int,
+            "float" => Self::Float,
+            "bool" => Self::Bool,
+            "bytes" => Self::Bytes,
+            "time" => Self::Time,
+            "comment" => Self::Comment,
+            other => return Err(TokenProblem::UnknownType { label: quoted(other) }),
+        })
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Str => "str",
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Bool => "bool",
+            Self::Bytes => "bytes",
+            Self::Time => "time",
+            Self::Comment => "comment",
+        }
+    }
+}
+
+impl Token {
+    /// Takes a token apart as SOPS's pattern does: anchored at the start only, within one line, every
+    /// part as long as it can be.
+    pub(crate) fn parse(text: &str) -> Result<Self, TokenProblem> {
+        let Some(parts) = split(text) else {
+            return Err(if text.starts_with(MARK) {
+                TokenProblem::Truncated
+            } else {
+                TokenProblem::PlainText
+            });
+        };
+        let mut sealed = decode(parts.data, "data")?;
+        let nonce = decode(parts.iv, "iv")?;
+        sealed.extend(decode(parts.tag, "tag")?);
+        if nonce.is_empty() {
+            return Err(TokenProblem::EmptyNonce);
+        }
+        Ok(Self {
+            sealed,
+            nonce,
+            label: TypeLabel::parse(parts.label)?,
+        })
+    }
+}
+
+struct Parts<'a> {
+    data: &'a str,
+    iv: &'a str,
+    tag: &'a str,
+    label: &'a str,
+}
+
+/// The pattern `^ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]`, greedy, without backtracking:
+/// the last place of each separator that leaves room for what follows.
+fn split(text: &str) -> Option<Parts<'_>> {
+    let body = text.strip_prefix(OPENING)?;
+    let line = body.split('\n').next()?;
+    let (line, _) = line.rsplit_once(']')?;
+    let (line, label) = part_after(line, ",type:")?;
+    let (line, tag) = part_after(line, ",tag:")?;
+    let (data, iv) = part_after(line, ",iv:")?;
+    (!data.is_empty()).then_some(Parts { data, iv, tag, label })
+}
+
+/// Cuts at the last separator that is followed by at least one character.
+fn part_after<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
+    let (before, after) = text.rsplit_once(separator)?;
+    if after.is_empty() {
+        before
+            .rsplit_once(separator)
+            .map(|(head, _)| (head, &text[head.len() + separator.len()..]))
+    } else {
+        Some((before, after))
+    }
+}
+
+fn decode(text: &str, part: &'static str) -> Result<Vec<u8>, TokenProblem> {
+    // Go skips line breaks inside base64.
+    let decoded = if text.contains('\r') {
+        BASE64.decode(text.replace('\r', ""))
+    } else {
+        BASE64.decode(text)
+    };
+    decoded.map_err(|_| TokenProblem::Base64 { part })
+}
+
+/// A label is foreign text: short, on one line, quoted.
+fn quoted(label: &str) -> String {
+    let short: String = label.chars().take(16).collect();
+    let dots = if short.len() < label.len() { "…" } else { "" };
+    format!("{short:?}{dots}")
+}
+
+/// Whether a text is, or contains, a SOPS token, whole or damaged.
+pub fn contains_token(text: &str) -> bool {
+    text.contains(MARK)
+}
+
+/// Where SOPS tokens start in a text, whole or damaged, in order; for telling what was left sealed.
+pub fn find_tokens(text: &[u8]) -> impl Iterator<Item = Position> + '_ {
+    let mut rest = 0;
+    let mut line = 1;
+    let mut line_start = 0;
+    std::iter::from_fn(move || {
+        let at = rest + find(&text[rest..], MARK.as_bytes())?;
+        for (offset, byte) in text[rest..at].iter().enumerate() {
+            if *byte == b'\n' {
+                line += 1;
+                line_start = rest + offset + 1;
+            }
+        }
+        rest = at + MARK.len();
+        let column = String::from_utf8_lossy(&text[line_start..at]).chars().count() + 1;
+        Some(Position::new(line, u32::try_from(column).unwrap_or(u32::MAX)))
+    })
+}
+
+/// Whether a file may be sealed; a plain file costs two searches and no parse.
+pub(crate) fn may_be_sealed(bytes: &[u8]) -> bool {
+    find(bytes, b"sops").is_some() || (find(bytes, MARK.as_bytes()).is_some())
+}
+
+/// The first place of a short pattern.
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let (first, tail) = needle.split_first()?;
+    let mut from = 0;
+    while let Some(step) = haystack[from..].iter().position(|byte| byte == first) {
+        let at = from + step;
+        if haystack[at + 1..].starts_with(tail) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
