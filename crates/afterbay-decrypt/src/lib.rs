@@ -1,1 +1,6 @@
-//! afterbay-decrypt.
+//! Opens SOPS files and hiera-eyaml tokens in memory.
+
+mod eyaml;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,136 @@
+//! hiera-eyaml: values encrypted one by one, as tokens inside a scalar.
+//!
+//! ```text
+//! "user=ENC[PKCS7,…];password=ENC[…]"  ──find──►  tokens  ──envelope──►  recipients, cipher, content
+//! ```
+//!
+//! The format (hiera-eyaml `lib/hiera/backend/eyaml`) has no integrity, and its key transport is
+//! PKCS#1 v1.5. Whoever can tell *why* an envelope did not open can open envelopes, so nothing here
+//! tells: one outcome for every failure, reached by the same work for every candidate key.
+
+mod cipher;
+mod envelope;
+mod token;
+
+use afterbay_manifest::{DataKeys, KeyFailure, KeyRequest};
+use zeroize::Zeroizing;
+
+use envelope::Envelope;
+use token::Scheme;
+pub(crate) use token::find_sealed;
+
+/// Why a scalar with tokens did not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TokenFailure {
+    /// A token of a kind that is recognized and cannot be opened yet.
+    Gpg,
+    /// A PKCS7 token did not open. The failures say what was wrong with the keys themselves, not
+    /// with the envelope; usually there are none.
+    Envelope(Vec<KeyFailure>),
+}
+
+/// Text and tokens of one scalar, in order.
+enum Piece<'a> {
+    Text(&'a str),
+    /// `None` where the envelope cannot be read.
+    Pkcs7(Option<Envelope>),
+    Gpg,
+}
+
+/// Whether a scalar holds at least one token that counts as hiera-eyaml.
+pub(crate) fn is_sealed(text: &str) -> bool {
+    pieces(text).iter().any(|piece| !matches!(piece, Piece::Text(_)))
+}
+
+/// What must be unwrapped before the scalar can be opened.
+///
+/// There is one request for each recipient, not one with alternatives: an RSA key of PKCS#1 v1.5
+/// yields a candidate whether it is the right one or not, so every recipient has to be tried.
+pub(crate) fn key_requests(text: &str, subject: &str) -> Vec<KeyRequest> {
+    let mut requests = Vec::new();
+    for piece in pieces(text) {
+        let Piece::Pkcs7(Some(envelope)) = piece else {
+            continue;
+        };
+        requests.extend(envelope.recipients.into_iter().map(|recipient| KeyRequest {
+            subject: subject.to_owned(),
+            alternatives: vec![recipient],
+        }));
+    }
+    requests
+}
+
+/// What a scalar opened to.
+pub(crate) struct OpenedScalar {
+    /// The whole value.
+    pub(crate) value: Zeroizing<String>,
+    /// What each token held, for scrubbing.
+    pub(crate) tokens: Vec<Zeroizing<String>>,
+}
+
+/// Opens every token and joins the results with the text between them; then one line end at the end
+/// goes away, as Ruby's `chomp` in hiera's backend does. `None` if the scalar holds no token.
+pub(crate) fn open(text: &str, keys: &DataKeys) -> Option<Result<OpenedScalar, TokenFailure>> {
+    let mut value = Zeroizing::new(String::with_capacity(text.len()));
+    let mut tokens = Vec::new();
+    let mut failure = None;
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => value.push_str(text),
+            Piece::Gpg => failure = Some(TokenFailure::Gpg),
+            Piece::Pkcs7(envelope) => match envelope.as_ref().and_then(|envelope| envelope.open(keys)) {
+                Some(opened) => {
+                    value.push_str(&opened);
+                    tokens.push(opened);
+                }
+                None => {
+                    let failures = envelope
+                        .map(|envelope| envelope.key_failures(keys))
+                        .unwrap_or_default();
+                    failure = failure.or(Some(TokenFailure::Envelope(failures)));
+                }
+            },
+        }
+    }
+    match failure {
+        Some(failure) => Some(Err(failure)),
+        None if tokens.is_empty() => None,
+        None => {
+            chomp(&mut value);
+            Some(Ok(OpenedScalar { value, tokens }))
+        }
+    }
+}
+
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut end = 0;
+    for token in token::find(text) {
+        let piece = match token.scheme {
+            Scheme::Pkcs7 => Piece::Pkcs7(Envelope::parse(token.body)),
+            Scheme::Gpg => Piece::Gpg,
+            // Without a scheme only the content tells whether it is a token.
+            Scheme::Missing => match Envelope::parse(token.body) {
+                Some(envelope) => Piece::Pkcs7(Some(envelope)),
+                None => continue,
+            },
+            Scheme::Other => continue,
+        };
+        pieces.push(Piece::Text(&text[end..token.range.start]));
+        pieces.push(piece);
+        end = token.range.end;
+    }
+    pieces.push(Piece::Text(&text[end..]));
+    pieces
+}
+
+fn chomp(text: &mut String) {
+    if text.ends_with("\r\n") {
+        text.truncate(text.len() - 2);
+    } else if text.ends_with(['\n', '\r']) {
+        text.truncate(text.len() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;
