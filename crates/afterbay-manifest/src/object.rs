@@ -21,12 +21,20 @@ impl Gvk {
     /// Splits an `apiVersion` into group and version.
     pub fn new(api_version: &str, kind: &str) -> Self {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        Self { group: group.to_owned(), version: version.to_owned(), kind: kind.to_owned() }
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+        }
     }
 
     /// The `apiVersion` text.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 
     /// Whether this is the core `v1` Secret.
@@ -81,7 +89,9 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ObjectError {
     /// The document is a list or a scalar.
-    #[error("{origin}: a {found} where a Kubernetes object is expected; an object is a map with apiVersion, kind and metadata.name")]
+    #[error(
+        "{origin}: a {found} where a Kubernetes object is expected; an object is a map with apiVersion, kind and metadata.name"
+    )]
     NotAnObject {
         /// The place.
         origin: Origin,
@@ -89,7 +99,9 @@ pub enum ObjectError {
         found: &'static str,
     },
     /// A field that identifies the object is missing, empty or not a string.
-    #[error("{origin}: {path} is {problem}; every Kubernetes object needs apiVersion, kind and metadata.name as text")]
+    #[error(
+        "{origin}: {path} is {problem}; every Kubernetes object needs apiVersion, kind and metadata.name as text"
+    )]
     Identity {
         /// The place.
         origin: Origin,
@@ -117,18 +129,33 @@ impl Object {
     /// `metadata.generateName` without a name is refused: what has no name cannot be applied twice.
     pub fn new(body: Node, origin: Origin) -> Result<Self, ObjectError> {
         if body.as_mapping().is_none() {
-            return Err(ObjectError::NotAnObject { origin, found: body.kind_name() });
+            return Err(ObjectError::NotAnObject {
+                origin,
+                found: body.kind_name(),
+            });
         }
         let field = |keys: &[&str]| identity_field(&body, keys, &origin);
-        let (api_version, kind, name) =
-            (field(&["apiVersion"])?, field(&["kind"])?, field(&["metadata", "name"])?);
+        let (api_version, kind, name) = (
+            field(&["apiVersion"])?,
+            field(&["kind"])?,
+            field(&["metadata", "name"])?,
+        );
         let namespace = match body.at(&["metadata", "namespace"]) {
             None => None,
-            Some(node) if node.is_null() => None,
+            // The API server reads an empty namespace as none.
+            Some(node) if node.is_null() || node.as_plain_str() == Some("") => None,
             Some(_) => Some(field(&["metadata", "namespace"])?),
         };
-        let reference = ObjectRef { gvk: Gvk::new(&api_version, &kind), namespace, name };
-        Ok(Self { reference, origin, body })
+        let reference = ObjectRef {
+            gvk: Gvk::new(&api_version, &kind),
+            namespace,
+            name,
+        };
+        Ok(Self {
+            reference,
+            origin,
+            body,
+        })
     }
 
     /// Identity.
@@ -177,5 +204,9 @@ fn identity_field(body: &Node, keys: &[&str], origin: &Origin) -> Result<String,
             None => format!("a {}", node.kind_name()),
         },
     };
-    Err(ObjectError::Identity { origin: origin.clone(), path: KeyPath::of_keys(keys.iter().copied()), problem })
+    Err(ObjectError::Identity {
+        origin: origin.clone(),
+        path: KeyPath::of_keys(keys.iter().copied()),
+        problem,
+    })
 }
