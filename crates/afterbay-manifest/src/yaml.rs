@@ -1,4 +1,4 @@
-//! The YAML reader: text to [`Document`]s as written, and [`Document`]s to [`Node`]s by a table.
+//! The YAML reader: text to [`Document`]s as written, and [`Document`]s to [`Node`](crate::Node)s by a table.
 //!
 //! ```text
 //! bytes ──parse──► Document { Element … }  ──resolve(Table)──► Node
@@ -6,13 +6,32 @@
 //!                     styles, positions         merge keys, aliases, duplicate keys
 //! ```
 //!
-//! Events come from one maintained parser; what Go's parsers make of them is decided here.
+//! Events come from one maintained parser; what Go's parsers make of them is decided here. Where that
+//! parser and go-yaml would read different values, the text is refused: the line breaks U+0085, U+2028 and
+//! U+2029, anchor names with other characters than letters, digits, `_` and `-`, and `{b:, c}`.
 
+mod anchors;
+mod attach;
 mod element;
 mod error;
+mod event;
+mod input;
+mod layout;
+mod number;
+mod resolve;
+mod scalar;
+mod timestamp;
+mod tree;
+
+#[cfg(test)]
+mod tests;
 
 pub use element::{Comment, Document, Element, ElementKind, Item, Pair, Style, Text};
 pub use error::{YamlError, YamlErrors};
+pub use scalar::resolve_scalar;
+
+/// How deep lists and maps may be nested, aliases expanded. Trees of this depth are walked by recursion.
+pub const MAX_DEPTH: usize = 512;
 
 /// Which program's reading of plain scalars, merge keys and duplicate keys applies. The caller chooses;
 /// tables are never mixed within a document.
@@ -29,7 +48,9 @@ pub enum Table {
 }
 
 /// Reads a stream of documents. A byte order mark and Windows line ends are accepted.
+///
+/// Text that is not UTF-8 is refused, UTF-16 by name. The parser stops at the first syntax error, so only
+/// errors of other kinds come in numbers.
 pub fn parse(text: &[u8]) -> Result<Vec<Document>, YamlErrors> {
-    let _ = text;
-    Ok(Vec::new())
+    tree::read(input::decode(text)?)
 }
