@@ -1,0 +1,106 @@
+//! The environment of the process as a value, read in one place.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use afterbay_manifest::SecretBytes;
+
+/// Variables of SOPS that name identities which cannot be used yet.
+const UNSUPPORTED: [&str; 3] = [
+    "SOPS_AGE_KEY_CMD",
+    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
+    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+];
+
+/// Path of the identity file below the user's configuration directory, as SOPS has it.
+const KEYS_FILE: &str = "sops/age/keys.txt";
+
+/// What key lookup takes from the environment. Empty by default.
+#[derive(Default)]
+pub struct KeyEnvironment {
+    /// `SOPS_AGE_KEY`: identities, separated by white space.
+    pub age_key: Option<SecretBytes>,
+    /// `SOPS_AGE_KEY_FILE`: a file of identities, one a line.
+    pub age_key_file: Option<PathBuf>,
+    /// The identity file of the user, which need not exist; or why its place is not known.
+    pub user_key_file: Option<Result<PathBuf, &'static str>>,
+    /// Names of variables that are set and that this version cannot use.
+    pub unsupported: Vec<&'static str>,
+}
+
+/// Which rule names the user's configuration directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// `~/Library/Application Support`, unless `XDG_CONFIG_HOME` is set.
+    MacOs,
+    /// `~/.config`, unless `XDG_CONFIG_HOME` is set.
+    Unix,
+}
+
+impl Platform {
+    /// The platform this was built for.
+    pub const CURRENT: Self = if cfg!(target_os = "macos") {
+        Self::MacOs
+    } else {
+        Self::Unix
+    };
+}
+
+impl KeyEnvironment {
+    /// Reads the environment of this process. To be called at the edge only.
+    pub fn from_process() -> Self {
+        Self::from_lookup(Platform::CURRENT, |name| env::var_os(name))
+    }
+
+    /// Reads variables through `lookup`, by the rules of `platform`.
+    pub fn from_lookup(platform: Platform, lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self {
+            age_key: lookup("SOPS_AGE_KEY").map(|text| SecretBytes::new(text.into_encoded_bytes())),
+            age_key_file: lookup("SOPS_AGE_KEY_FILE").map(PathBuf::from),
+            user_key_file: Some(user_key_file(platform, &lookup)),
+            unsupported: UNSUPPORTED
+                .into_iter()
+                .filter(|name| lookup(name).is_some())
+                .collect(),
+        }
+    }
+}
+
+/// The rule of Go's `os.UserConfigDir` with the exception that SOPS makes for macOS.
+fn user_key_file(
+    platform: Platform,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, &'static str> {
+    let set = |name: &str| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let directory = match (platform, set("XDG_CONFIG_HOME"), set("HOME")) {
+        (Platform::MacOs, Some(directory), _) => directory,
+        (Platform::Unix, Some(directory), _) if directory.is_absolute() => directory,
+        (Platform::Unix, Some(_), _) => return Err("XDG_CONFIG_HOME is not an absolute path"),
+        (Platform::MacOs, None, Some(home)) => home.join("Library/Application Support"),
+        (Platform::Unix, None, Some(home)) => home.join(".config"),
+        (_, None, None) => return Err("neither XDG_CONFIG_HOME nor HOME is set"),
+    };
+    Ok(directory.join(KEYS_FILE))
+}
+
+impl fmt::Debug for KeyEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            age_key,
+            age_key_file,
+            user_key_file,
+            unsupported,
+        } = self;
+        f.debug_struct("KeyEnvironment")
+            .field("age_key", age_key)
+            .field("age_key_file", age_key_file)
+            .field("user_key_file", user_key_file)
+            .field("unsupported", unsupported)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Where SOPS looks for keys, by platform.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use afterbay_manifest::SecretBytes;
+
+use super::{KeyEnvironment, Platform};
+
+fn environment(platform: Platform, variables: &[(&str, &str)]) -> KeyEnvironment {
+    let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+    KeyEnvironment::from_lookup(platform, |name| variables.get(name).map(OsString::from))
+}
+
+/// A platform, its variables, and the file or why there is none.
+type Case = (
+    Platform,
+    &'static [(&'static str, &'static str)],
+    Result<&'static str, &'static str>,
+);
+
+#[test]
+fn finds_the_file_of_the_user() {
+    let cases: [Case; 7] = [
+        (
+            Platform::Unix,
+            &[("HOME", "/home/ann")],
+            Ok("/home/ann/.config/sops/age/keys.txt"),
+        ),
+        (
+            Platform::Unix,
+            &[("HOME", "/home/ann"), ("XDG_CONFIG_HOME", "/cfg")],
+            Ok("/cfg/sops/age/keys.txt"),
+        ),
+        (
+            Platform::Unix,
+            &[("HOME", "/home/ann"), ("XDG_CONFIG_HOME", "")],
+            Ok("/home/ann/.config/sops/age/keys.txt"),
+        ),
+        (
+            Platform::Unix,
+            &[("HOME", "/home/ann"), ("XDG_CONFIG_HOME", "cfg")],
+            Err("XDG_CONFIG_HOME is not an absolute path"),
+        ),
+        (
+            Platform::MacOs,
+            &[("HOME", "/Users/ann")],
+            Ok("/Users/ann/Library/Application Support/sops/age/keys.txt"),
+        ),
+        (
+            Platform::MacOs,
+            &[("HOME", "/Users/ann"), ("XDG_CONFIG_HOME", "/cfg")],
+            Ok("/cfg/sops/age/keys.txt"),
+        ),
+        (
+            Platform::Unix,
+            &[],
+            Err("neither XDG_CONFIG_HOME nor HOME is set"),
+        ),
+    ];
+    for (platform, variables, expected) in cases {
+        let found = environment(platform, variables).user_key_file;
+        assert_eq!(
+            found,
+            Some(expected.map(PathBuf::from)),
+            "{platform:?} {variables:?}"
+        );
+    }
+}
+
+#[test]
+fn takes_the_variables_of_sops() {
+    let environment = environment(
+        Platform::Unix,
+        &[
+            ("SOPS_AGE_KEY", "canary"),
+            ("SOPS_AGE_KEY_FILE", "/keys"),
+            ("SOPS_AGE_KEY_CMD", "print-key"),
+        ],
+    );
+    assert_eq!(
+        environment.age_key.as_ref().map(SecretBytes::expose_bytes),
+        Some(b"canary".as_slice())
+    );
+    assert_eq!(environment.age_key_file.as_deref(), Some(Path::new("/keys")));
+    assert_eq!(environment.unsupported, ["SOPS_AGE_KEY_CMD"]);
+    assert!(!format!("{environment:#?}").contains("canary"));
+}

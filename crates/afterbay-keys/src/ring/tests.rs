@@ -1,0 +1,197 @@
+//! The ring over local keys; the network has its own tests in `tests/kms`.
+
+use std::time::Duration;
+
+use afterbay_manifest::{KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
+
+use super::KeyRing;
+use crate::environment::KeyEnvironment;
+use crate::options::{KeyOptions, RsaKeySource};
+
+const DATA_KEY: &[u8] = include_bytes!("../../tests/data/data-key.bin");
+
+fn to_alice() -> WrappedKey {
+    WrappedKey::Age {
+        recipient: "age1wps4hpv5a4r2xzauvz36f7u4yclaqetkxsr8n3wsyr02rkhwmfds7yelh4".to_owned(),
+        enc: include_str!("../../tests/data/to-alice.age").to_owned(),
+    }
+}
+
+fn to_bob() -> WrappedKey {
+    WrappedKey::Age {
+        recipient: "age1urjjzqqu6cg0nyhpf4ryxljm8jtqsn5kxmyx0dcuza50286zac0sgf86n7".to_owned(),
+        enc: include_str!("../../tests/data/to-bob.age").to_owned(),
+    }
+}
+
+fn pgp() -> WrappedKey {
+    WrappedKey::Unsupported(UnsupportedKey {
+        kind: "pgp",
+        id: "85D77543B3D624B63CEA9E6DBC17301B491B3F21".to_owned(),
+    })
+}
+
+fn eyaml() -> WrappedKey {
+    WrappedKey::Pkcs7 {
+        encrypted_key: include_bytes!("../../tests/data/content-key-32.rsa").to_vec(),
+        key_length: 32,
+    }
+}
+
+fn request(alternatives: Vec<WrappedKey>) -> KeyRequest {
+    KeyRequest {
+        subject: "secret.yaml".to_owned(),
+        alternatives,
+    }
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new(options())
+}
+
+fn options() -> KeyOptions {
+    let identity = include_bytes!("../../tests/data/alice.agekey").to_vec();
+    let pem = include_bytes!("../../tests/data/rsa-pkcs1.pem").to_vec();
+    let mut options = KeyOptions::new(KeyEnvironment {
+        age_key: Some(SecretBytes::new(identity)),
+        ..KeyEnvironment::default()
+    });
+    options.rsa_keys.push(RsaKeySource::Inline {
+        name: "private_key.pkcs7.pem".to_owned(),
+        pem: SecretBytes::new(pem),
+    });
+    options
+}
+
+#[tokio::test]
+async fn opens_keys_of_each_local_kind() {
+    let requests = vec![request(vec![to_alice()]), request(vec![eyaml()])];
+    let keys = ring().unwrap_all(requests.clone()).await;
+    for request in &requests {
+        assert_eq!(keys.first_open(request).unwrap()[0].expose_bytes(), DATA_KEY);
+    }
+}
+
+#[tokio::test]
+async fn stops_at_the_first_key_that_opens() {
+    let both = request(vec![pgp(), to_bob(), to_alice()]);
+    let keys = ring().unwrap_all(vec![both.clone()]).await;
+    assert_eq!(keys.first_open(&both).unwrap()[0].expose_bytes(), DATA_KEY);
+    assert!(keys.outcome(&to_bob()).unwrap().is_err(), "tried before alice");
+    assert!(
+        keys.outcome(&pgp()).is_none(),
+        "not tried, because alice's opened"
+    );
+}
+
+#[tokio::test]
+async fn keeps_every_failure_with_its_key() {
+    let hopeless = request(vec![pgp(), to_bob()]);
+    let keys = ring()
+        .unwrap_all(vec![hopeless.clone(), request(vec![to_alice()])])
+        .await;
+    assert!(
+        keys.outcome(&to_alice()).unwrap().is_ok(),
+        "one failure does not stop the others"
+    );
+    insta::assert_debug_snapshot!(keys.first_open(&hopeless).unwrap_err(), @r#"
+    [
+        KeyFailure {
+            key: "pgp 85D77543B3D624B63CEA9E6DBC17301B491B3F21",
+            attempts: [
+                Attempt {
+                    with: "pgp",
+                    reason: "keys of this kind are not supported yet",
+                    hint: Some(
+                        "add an age or AWS KMS key and run `sops updatekeys`",
+                    ),
+                },
+            ],
+        },
+        KeyFailure {
+            key: "age age1urjjzqqu6cg0nyhpf4ryxljm8jtqsn5kxmyx0dcuza50286zac0sgf86n7",
+            attempts: [
+                Attempt {
+                    with: "SOPS_AGE_KEY",
+                    reason: "none of its identities fits: age1wps4hpv5a4r2xzauvz36f7u4yclaqetkxsr8n3wsyr02rkhwmfds7yelh4",
+                    hint: Some(
+                        "the identity of age1urjjzqqu6cg0nyhpf4ryxljm8jtqsn5kxmyx0dcuza50286zac0sgf86n7 is needed; offer an identity with --age-key-file, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY",
+                    ),
+                },
+            ],
+        },
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn a_request_without_keys_is_no_failure_of_others() {
+    let keys = ring()
+        .unwrap_all(vec![request(Vec::new()), request(vec![to_alice()])])
+        .await;
+    assert!(keys.outcome(&to_alice()).unwrap().is_ok());
+    assert!(keys.first_open(&request(Vec::new())).unwrap_err().is_empty());
+}
+
+#[tokio::test]
+async fn a_hostile_recipient_stays_on_its_line() {
+    let key = WrappedKey::Unsupported(UnsupportedKey {
+        kind: "hc_vault",
+        id: format!("https://vault/\x1b[2J\n{}", "x".repeat(5000)),
+    });
+    let keys = ring().unwrap_all(vec![request(vec![key.clone()])]).await;
+    let failure = keys.outcome(&key).unwrap().unwrap_err();
+    assert!(
+        failure.key.starts_with("hc_vault https://vault/ [2J xxx"),
+        "{}",
+        failure.key
+    );
+    assert!(failure.key.chars().count() < 400);
+}
+
+#[tokio::test]
+async fn works_with_any_bound() {
+    for concurrency in [0, 1, 64] {
+        let ring = KeyRing::new(KeyOptions {
+            concurrency,
+            ..options()
+        });
+        let requests = vec![
+            request(vec![to_alice()]),
+            request(vec![eyaml()]),
+            request(vec![to_bob()]),
+        ];
+        let keys = tokio::time::timeout(Duration::from_mins(1), ring.unwrap_all(requests))
+            .await
+            .unwrap();
+        assert!(keys.outcome(&to_alice()).unwrap().is_ok());
+        assert!(keys.outcome(&to_bob()).unwrap().is_err());
+    }
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let ring = ring();
+    let keys = ring
+        .unwrap_all(vec![request(vec![to_alice()]), request(vec![to_bob()])])
+        .await;
+    let shown = format!("{ring:#?} {keys:#?} {:#?} {:#?}", options(), ring.notes());
+    let identity = include_str!("../../tests/data/alice.agekey")
+        .lines()
+        .last()
+        .unwrap();
+    let pem_line = include_str!("../../tests/data/rsa-pkcs1.pem")
+        .lines()
+        .nth(5)
+        .unwrap();
+    for canary in [
+        identity,
+        "AGE-SECRET-KEY",
+        pem_line,
+        "PRIVATE KEY",
+        "0, 1, 2, 3",
+        "0001020304",
+    ] {
+        assert!(!shown.contains(canary), "{canary} in {shown}");
+    }
+}
