@@ -1,1 +1,36 @@
-//! afterbay-source.
+//! Fetches one revision of a Git repository into memory.
+//!
+//! ```text
+//!  path, file://  ─► opened in place ──────────────────────┐
+//!                                                          ├─► objects ─► FileTree ─► Snapshot
+//!  http(s)://     ─► advertisement ─► pack ─► object cache ┘
+//! ```
+//!
+//! No work tree is written and no program is started: not `git`, not a credential helper, not a hook.
+//! The user's and the system's Git configuration is never read, and there is no option to read it.
+//! What the cache holds is what the repository holds: sealed files stay sealed.
+//!
+//! [`fetch`] is the way in. Its options decide which remote, which revision, how much and how long.
+
+mod cache;
+mod error;
+mod fetch;
+mod http;
+mod local;
+mod options;
+mod pkt_line;
+mod progress;
+mod read;
+mod reference;
+mod remote;
+mod session;
+mod url;
+
+pub use error::{SourceError, TreeProblem};
+pub use fetch::fetch;
+pub use options::{
+    CacheDir, Credentials, HttpOptions, Limits, PlainHttp, Proxies, ProxyUrl, SourceOptions, Timeouts,
+};
+pub use progress::{FetchEvent, OnFetchEvent};
+pub use reference::Reference;
+pub use url::RemoteUrl;
