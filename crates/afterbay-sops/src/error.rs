@@ -89,6 +89,17 @@ pub enum SopsError {
         /// Each key and why it did not open; empty when none was tried.
         failures: Vec<KeyFailure>,
     },
+    /// The data key opened, and belongs to another file.
+    #[error(
+        "{place}: the data key opens neither the mac nor any of the {values} encrypted values: it belongs to another \
+         file; restore the `sops` block that was written with these values"
+    )]
+    WrongKey {
+        /// The file.
+        place: Place,
+        /// How many values were tried.
+        values: usize,
+    },
     /// What a key service returned is no AES-256 key.
     #[error("{place}: the data key has {length} bytes where AES-256 takes 32; the key entry is damaged")]
     DataKeyLength {
@@ -121,6 +132,12 @@ pub enum SopsError {
     )]
     MacMismatch {
         /// The `mac` field.
+        place: Place,
+    },
+    /// A value that JSON or YAML cannot write, such as infinity in JSON.
+    #[error("{place}: holds a value that its format cannot write, such as infinity in JSON")]
+    NotWritable {
+        /// The file.
         place: Place,
     },
     /// Ciphertext in a file that has no `sops` block.
@@ -174,6 +191,9 @@ pub enum TokenProblem {
         "AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed"
     )]
     Authentication,
+    /// It opened, and is a comment.
+    #[error("opened, but it is a comment where a value is due; its type label was altered")]
+    CommentAsValue,
     /// It opened, and is not of its type.
     #[error("opened, but what it holds is no {label}; its type label was altered")]
     NotOfType {

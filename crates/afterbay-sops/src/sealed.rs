@@ -1,41 +1,39 @@
 //! A sealed file: found by its metadata, opened with its data keys.
+//!
+//! # Streams of YAML documents
+//!
+//! SOPS reads a stream as one file: the `sops` block of the first document holds for all documents, the MAC
+//! is over all of them, and `sops` entries of later documents are dropped unread. People also join files
+//! that were encrypted one by one, which SOPS refuses. The order of attempts is fixed:
+//!
+//! 1. If the first document has a block, the stream is read as SOPS reads it. If that succeeds under the
+//!    given [`MacPolicy`] (with [`MacPolicy::Off`] and [`MacPolicy::Warn`] the MAC does not decide, as with
+//!    `sops decrypt --ignore-mac`), it is the result, whatever later documents hold.
+//! 2. Otherwise, if a later document has a block, every document with a block is a file of its own, with
+//!    its own data key and its own MAC, and the documents without one are plain.
+//!
+//! So a stream that SOPS accepts is never read differently. The second reading is not tried as long as the
+//! first cannot be decided, because the data key of the first document is missing.
 
-use afterbay_manifest::{DataKeys, KeyRequest, Place, Provenance, SecretBytes, TreePath, Warning, yaml};
+mod opened;
 
-use crate::{Format, SopsErrors};
+use afterbay_manifest::yaml::{self, Document, Pair};
+use afterbay_manifest::{KeyRequest, Place, TreePath};
 
-/// What to do about the MAC of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum MacPolicy {
-    /// A MAC that is missing or does not match is an error, as in `sops decrypt`.
-    #[default]
-    Require,
-    /// It is checked, and a failure becomes a warning.
-    Warn,
-    /// It is not looked at, as with `sops decrypt --ignore-mac`.
-    Off,
-}
+use crate::error::ErrorList;
+use crate::load::load;
+use crate::metadata::{self, Metadata};
+use crate::token::{contains_mark, may_be_sealed};
+use crate::{Format, SopsError, SopsErrors, json};
 
-/// What became of the MAC of a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MacOutcome {
-    /// It belongs to the values.
-    Verified,
-    /// It does not belong to the values.
-    Mismatch,
-    /// There is none.
-    Missing,
-    /// It could not be opened.
-    Unreadable,
-    /// It was not looked at.
-    Off,
-}
+pub use opened::{MacOutcome, MacPolicy, OpenedFile, OpenedPart};
 
 /// A file with SOPS metadata, not yet opened. Holds no plaintext of encrypted values.
 #[derive(Debug)]
 pub struct SealedFile {
     file: TreePath,
     format: Format,
+    documents: Vec<Document>,
     parts: Vec<Part>,
 }
 
@@ -48,42 +46,43 @@ pub struct Part {
     pub document: usize,
     /// The wrapped data key: any one of the alternatives opens it.
     pub request: KeyRequest,
-}
-
-/// An opened file. Holds plaintext.
-#[derive(Debug)]
-pub struct OpenedFile {
-    /// The documents without `sops` blocks. Every scalar of a sealed document is an
-    /// [`yaml::ElementKind::Opened`] as SOPS reads it, plain ones with plain provenance.
-    pub documents: Vec<yaml::Document>,
-    /// What `sops decrypt` prints.
-    pub text: SecretBytes,
-    /// The union over the file, for consumers of `text`.
-    pub provenance: Provenance,
-    /// What was opened: one part, or one for each document that is a file of its own.
-    pub parts: Vec<OpenedPart>,
-    /// What the user should know.
-    pub warnings: Vec<Warning>,
-}
-
-/// The outcome for one part of an opened file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenedPart {
-    /// Index into [`SealedFile::parts`].
-    pub part: usize,
-    /// Indexes of the documents that it covers.
-    pub documents: Vec<usize>,
-    /// What became of its MAC.
-    pub mac: MacOutcome,
-    /// Number of encrypted values opened, comments not counted.
-    pub encrypted: usize,
+    /// What else the block says.
+    pub metadata: Metadata,
 }
 
 impl SealedFile {
     /// Reads a file; `None` if it has no SOPS metadata.
+    ///
+    /// A plain file costs a search and no parse. A file that is not even YAML or JSON is an error only if it
+    /// holds SOPS tokens: other files are for others to judge. Use [`crate::find_tokens`] to tell whether a
+    /// file without metadata holds tokens all the same.
     pub fn detect(file: &TreePath, bytes: &[u8], format: Format) -> Result<Option<Self>, SopsErrors> {
-        let _ = (file, bytes, format);
-        Ok(None)
+        if !may_be_sealed(bytes) {
+            return Ok(None);
+        }
+        let mut documents = match read(file, bytes, format) {
+            Ok(documents) => documents,
+            Err(_) if !contains_mark(bytes) => return Ok(None),
+            Err(errors) => return Err(errors),
+        };
+        let single = documents.len() == 1;
+        let mut errors = ErrorList::new(file);
+        let mut parts = Vec::new();
+        for document in &mut documents {
+            if metadata::blocks(document).any(metadata::is_metadata) {
+                *document = load(file, document, &mut errors);
+                parts.extend(part(file, document, single, &mut errors));
+            }
+        }
+        if parts.is_empty() && errors.is_empty() {
+            return Ok(None);
+        }
+        errors.finish(Some(Self {
+            file: file.clone(),
+            format,
+            documents,
+            parts,
+        }))
     }
 
     /// The file.
@@ -105,17 +104,64 @@ impl SealedFile {
     pub fn key_requests(&self) -> impl Iterator<Item = &KeyRequest> {
         self.parts.iter().map(|part| &part.request)
     }
-
-    /// Opens every encrypted value and checks the MAC.
-    ///
-    /// `keys` holds what became of [`SealedFile::key_requests`]. Every value that cannot be opened is
-    /// reported, not only the first.
-    pub fn open(&self, keys: &DataKeys, policy: MacPolicy) -> Result<OpenedFile, SopsErrors> {
-        let _ = (keys, policy);
-        Err(SopsErrors {
-            file: self.file.clone(),
-            errors: Vec::new(),
-            more: 0,
-        })
-    }
 }
+
+fn read(file: &TreePath, bytes: &[u8], format: Format) -> Result<Vec<Document>, SopsErrors> {
+    let mut errors = ErrorList::new(file);
+    let mut refuse = |position, message| {
+        errors.push(SopsError::Syntax {
+            place: Place::new(file.clone(), position),
+            message,
+        });
+    };
+    match format {
+        Format::Json => match json::parse(bytes) {
+            Ok(document) => return Ok(vec![document]),
+            Err(error) => refuse(error.position, error.message),
+        },
+        Format::Yaml => match yaml::parse(bytes) {
+            Ok(documents) => return Ok(documents),
+            Err(yaml) => yaml
+                .0
+                .into_iter()
+                .for_each(|error| refuse(error.position, error.message)),
+        },
+    }
+    Err(errors.into_errors())
+}
+
+/// Reads the block of a loaded document.
+fn part(file: &TreePath, document: &Document, single: bool, errors: &mut ErrorList) -> Option<Part> {
+    let mut blocks = metadata::blocks(document);
+    let block = blocks.next()?;
+    if let Some(second) = blocks.next() {
+        let place = Place::new(file.clone(), second.position);
+        let message =
+            "a second `sops` entry in the same document; remove the one that sops did not write".to_owned();
+        errors.push(SopsError::Metadata { place, message });
+        return None;
+    }
+    let (metadata, alternatives) = metadata::read(file, block, errors)?;
+    let subject = if single {
+        file.to_string()
+    } else {
+        format!("{file} (document {})", document.index + 1)
+    };
+    Some(Part {
+        place: Place::new(file.clone(), block.position),
+        document: document.index,
+        request: KeyRequest {
+            subject,
+            alternatives,
+        },
+        metadata,
+    })
+}
+
+/// Whether a pair is the `sops` entry.
+fn is_block(pair: &Pair) -> bool {
+    matches!(pair, Pair::Entry { key, .. } if metadata::is_block_key(key))
+}
+
+#[cfg(test)]
+mod tests;

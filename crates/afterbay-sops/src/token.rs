@@ -165,9 +165,14 @@ pub fn find_tokens(text: &[u8]) -> impl Iterator<Item = Position> + '_ {
     })
 }
 
-/// Whether a file may be sealed; a plain file costs two searches and no parse.
+/// Whether a file may be sealed; a plain file costs a search and no parse.
 pub(crate) fn may_be_sealed(bytes: &[u8]) -> bool {
-    find(bytes, b"sops").is_some() || (find(bytes, MARK.as_bytes()).is_some())
+    find(bytes, b"sops").is_some()
+}
+
+/// Whether there is a token anywhere, whole or damaged.
+pub(crate) fn contains_mark(bytes: &[u8]) -> bool {
+    find(bytes, MARK.as_bytes()).is_some()
 }
 
 /// The first place of a short pattern.

@@ -1,0 +1,79 @@
+//! Opening one token: AES-256-GCM, then what its type label makes of the bytes.
+
+use afterbay_manifest::Scalar;
+use zeroize::Zeroize as _;
+
+use crate::TokenProblem;
+use crate::gcm::{Gcm, KEY};
+use crate::number::{parse_bool, parse_float};
+use crate::timestamp::Timestamp;
+use crate::token::{Token, TypeLabel};
+
+/// What a token held.
+pub(crate) enum Plain {
+    Scalar(Scalar),
+    /// A comment, which SOPS stores among the items of a list.
+    Comment(String),
+    /// `bytes`, which only old versions wrote: a list of numbers in YAML, base64 in JSON.
+    Bytes(Vec<u8>),
+}
+
+/// The data key of a part, ready for use.
+pub(crate) struct Cipher(Gcm);
+
+impl Cipher {
+    /// `None` if the key is not an AES-256 key.
+    pub(crate) fn new(key: &[u8]) -> Option<Self> {
+        let key: &[u8; KEY] = key.try_into().ok()?;
+        Some(Self(Gcm::new(key)))
+    }
+
+    /// Opens a token. Empty text is its own plaintext, as in SOPS.
+    pub(crate) fn open(&self, text: &str, associated: &str) -> Result<Plain, TokenProblem> {
+        if text.is_empty() {
+            return Ok(Plain::Scalar(Scalar::String(String::new())));
+        }
+        let Token {
+            mut sealed,
+            nonce,
+            label,
+        } = Token::parse(text)?;
+        let opened = self.0.open(&nonce, associated.as_bytes(), &mut sealed);
+        opened.ok_or(TokenProblem::Authentication)?;
+        typed(sealed, label)
+    }
+}
+
+/// What the label says the bytes are. The bytes are taken over, or wiped.
+fn typed(bytes: Vec<u8>, label: TypeLabel) -> Result<Plain, TokenProblem> {
+    match label {
+        TypeLabel::Bytes => return Ok(Plain::Bytes(bytes)),
+        TypeLabel::Str => return Ok(Plain::Scalar(text(bytes))),
+        TypeLabel::Comment => {
+            return match text(bytes) {
+                Scalar::String(text) => Ok(Plain::Comment(text)),
+                _ => Err(TokenProblem::NotOfType { label: label.name() }),
+            };
+        }
+        TypeLabel::Int | TypeLabel::Float | TypeLabel::Bool | TypeLabel::Time => {}
+    }
+    let mut bytes = bytes;
+    let scalar = std::str::from_utf8(&bytes).ok().and_then(|text| match label {
+        TypeLabel::Int => text.parse().ok().map(Scalar::Int),
+        TypeLabel::Float => parse_float(text).map(Scalar::Float),
+        TypeLabel::Bool => parse_bool(text).map(Scalar::Bool),
+        _ => Timestamp::parse(text).map(|time| Scalar::Timestamp(time.with_fraction())),
+    });
+    bytes.zeroize();
+    scalar
+        .map(Plain::Scalar)
+        .ok_or(TokenProblem::NotOfType { label: label.name() })
+}
+
+/// Text where the bytes are UTF-8: a Go string holds any bytes.
+fn text(bytes: Vec<u8>) -> Scalar {
+    match String::from_utf8(bytes) {
+        Ok(text) => Scalar::String(text),
+        Err(error) => Scalar::Bytes(error.into_bytes()),
+    }
+}

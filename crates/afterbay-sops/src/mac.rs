@@ -1,0 +1,62 @@
+//! The MAC: SHA-512 over the values of a file in order (sops `sops.go`, `ToBytes`), nothing between them.
+
+use afterbay_manifest::Scalar;
+use sha2::{Digest as _, Sha512};
+
+use crate::number::plain_float;
+
+/// What the hash is fed first with `mac_only_encrypted`: the SHA-256 of `sops`, so that the two kinds of
+/// MAC never agree.
+const ONLY_ENCRYPTED: [u8; 32] = [
+    0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b,
+    0x97, 0x5b, 0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
+];
+
+/// Which values the MAC covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MacScope {
+    /// All values of the file.
+    #[default]
+    AllValues,
+    /// Only the encrypted ones (`mac_only_encrypted`): plain values can be changed by anyone.
+    OnlyEncrypted,
+}
+
+/// The MAC of a file while its values pass by.
+pub(crate) struct Mac(Sha512);
+
+impl Mac {
+    pub(crate) fn new(scope: MacScope) -> Self {
+        let mut hash = Sha512::new();
+        if scope == MacScope::OnlyEncrypted {
+            hash.update(ONLY_ENCRYPTED);
+        }
+        Self(hash)
+    }
+
+    pub(crate) fn update(&mut self, value: &Scalar) {
+        match value {
+            Scalar::Null => {}
+            Scalar::Bool(true) => self.0.update("True"),
+            Scalar::Bool(false) => self.0.update("False"),
+            Scalar::Int(value) => self.0.update(value.to_string()),
+            Scalar::Uint(value) => self.0.update(value.to_string()),
+            Scalar::Float(value) => self.0.update(plain_float(*value)),
+            Scalar::Timestamp(text) | Scalar::String(text) => self.0.update(text),
+            Scalar::Bytes(bytes) => self.0.update(bytes),
+        }
+    }
+
+    /// The digest as SOPS stores it, in upper-case hex.
+    pub(crate) fn finish(self) -> String {
+        use std::fmt::Write as _;
+        self.0
+            .finalize()
+            .iter()
+            .fold(String::with_capacity(128), |mut text, byte| {
+                // Writing to a `String` cannot fail.
+                let _ = write!(text, "{byte:02X}");
+                text
+            })
+    }
+}

@@ -1,0 +1,369 @@
+//! The walk over the documents of one part: opens what the rule selects, feeds the MAC.
+
+use afterbay_manifest::yaml::{Comment, Document, Element, ElementKind, Item, Pair};
+use afterbay_manifest::{Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, Segment, TreePath};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::cipher::{Cipher, Plain};
+use crate::error::ErrorList;
+use crate::mac::Mac;
+use crate::metadata::Metadata;
+use crate::rules::Scope;
+use crate::token::contains_token;
+use crate::{Format, MacScope, SopsError, SopsErrors, TokenProblem};
+
+/// What one part is opened with.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    pub(crate) file: &'a TreePath,
+    pub(crate) format: Format,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) cipher: &'a Cipher,
+    /// What the provenance of opened values says.
+    pub(crate) integrity: Integrity,
+}
+
+/// What the walk found out.
+pub(crate) struct Walked {
+    /// The MAC of the values, in SOPS's form.
+    pub(crate) mac: String,
+    /// Encrypted values opened, comments not counted.
+    pub(crate) encrypted: usize,
+    /// Comments where encrypted ones are due and that are plain: how many, and where the first stands.
+    pub(crate) plain_comments: Option<(usize, Position)>,
+    /// Encrypted comments that did not open.
+    pub(crate) sealed_comments: Option<(usize, Position)>,
+}
+
+impl Opening<'_> {
+    /// Opens the documents in place. All of them share one MAC.
+    pub(crate) fn walk<'d>(
+        self,
+        documents: impl Iterator<Item = &'d mut Document>,
+    ) -> Result<Walked, SopsErrors> {
+        let mut walk = Walk {
+            opening: self,
+            mac: Mac::new(self.metadata.mac_scope),
+            errors: ErrorList::new(self.file),
+            document: 0,
+            path: KeyPath::root(),
+            associated: Associated::default(),
+            encrypted: 0,
+            refused: 0,
+            plain_comments: None,
+            sealed_comments: None,
+        };
+        for document in documents {
+            walk.document = document.index;
+            let Some(Element {
+                kind: ElementKind::Mapping(pairs),
+                ..
+            }) = &mut document.root
+            else {
+                continue;
+            };
+            walk.mapping(pairs, Scope::root(&self.metadata.rule));
+        }
+        walk.finish()
+    }
+}
+
+/// The associated data of a value: the map keys above it, each followed by a colon.
+#[derive(Default)]
+struct Associated {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Associated {
+    fn push(&mut self, key: &str) {
+        self.ends.push(self.text.len());
+        self.text.push_str(key);
+        self.text.push(':');
+    }
+
+    fn pop(&mut self) {
+        if let Some(end) = self.ends.pop() {
+            self.text.truncate(end);
+        }
+    }
+
+    fn get(&self) -> &str {
+        // `strings.Join` of nothing, then the colon: what a comment at the top has.
+        if self.text.is_empty() { ":" } else { &self.text }
+    }
+
+    /// Those of the containers above, innermost first.
+    fn outer(&self) -> impl Iterator<Item = &str> {
+        self.ends
+            .iter()
+            .rev()
+            .map(|end| if *end == 0 { ":" } else { &self.text[..*end] })
+    }
+}
+
+struct Walk<'a> {
+    opening: Opening<'a>,
+    mac: Mac,
+    errors: ErrorList,
+    document: usize,
+    path: KeyPath,
+    associated: Associated,
+    encrypted: usize,
+    /// Values that AES-GCM refused.
+    refused: usize,
+    plain_comments: Option<(usize, Position)>,
+    sealed_comments: Option<(usize, Position)>,
+}
+
+impl Walk<'_> {
+    fn finish(self) -> Result<Walked, SopsErrors> {
+        if self.encrypted == 0 && self.refused > 1 && self.mac_is_refused() {
+            let place = Place::of_file(self.opening.file.clone());
+            let mut errors = ErrorList::new(self.opening.file);
+            errors.push(SopsError::WrongKey {
+                place,
+                values: self.refused,
+            });
+            return Err(errors.into_errors());
+        }
+        self.errors.finish(Walked {
+            mac: self.mac.finish(),
+            encrypted: self.encrypted,
+            plain_comments: self.plain_comments,
+            sealed_comments: self.sealed_comments,
+        })
+    }
+
+    fn mac_is_refused(&self) -> bool {
+        let Metadata {
+            mac, last_modified, ..
+        } = self.opening.metadata;
+        matches!(
+            self.opening.cipher.open(mac, last_modified),
+            Err(TokenProblem::Authentication)
+        )
+    }
+
+    fn refuse(&mut self, position: Position, problem: TokenProblem) {
+        if problem == TokenProblem::Authentication {
+            self.refused += 1;
+        }
+        let place = Place::new(self.opening.file.clone(), position);
+        self.errors.push(SopsError::Value {
+            place,
+            path: self.path.clone(),
+            problem,
+        });
+    }
+
+    fn mapping(&mut self, pairs: &mut [Pair], mut scope: Scope<'_>) {
+        for pair in pairs {
+            match pair {
+                Pair::Comment(comment) => {
+                    scope.comment(&comment.text);
+                    if scope.encrypts_comment() {
+                        self.comment_of_map(comment);
+                    }
+                }
+                Pair::Entry { key, value } => {
+                    let ElementKind::Text(name) = &key.kind else {
+                        continue;
+                    };
+                    self.path.push(Segment::Key(name.text.clone()));
+                    self.associated.push(&name.text);
+                    if let Some(comment) = self.value(value, scope.at_key(&name.text)) {
+                        drop(comment);
+                        self.refuse(value.position, TokenProblem::CommentAsValue);
+                    }
+                    self.associated.pop();
+                    self.path.pop();
+                    scope.value_passed();
+                }
+            }
+        }
+    }
+
+    fn sequence(&mut self, items: &mut [Item], mut scope: Scope<'_>) {
+        let mut index = 0;
+        for item in items {
+            match item {
+                Item::Comment(comment) => {
+                    scope.comment(&comment.text);
+                    if scope.encrypts_comment()
+                        && let Some(value) = self.comment_of_list(comment)
+                    {
+                        *item = Item::Element(value);
+                    }
+                }
+                Item::Element(element) => {
+                    self.path.push(Segment::Index(index));
+                    let opened = self.value(element, scope);
+                    self.path.pop();
+                    index += 1;
+                    if let Some(text) = opened {
+                        *item = Item::Comment(Comment {
+                            text: text.into(),
+                            position: element.position,
+                            inline: false,
+                        });
+                    }
+                    scope.value_passed();
+                }
+            }
+        }
+    }
+
+    /// Opens a value in place; `Some` if it turns out to be a comment, as SOPS stores those of lists.
+    fn value(&mut self, element: &mut Element, scope: Scope<'_>) -> Option<String> {
+        let position = element.position;
+        match &mut element.kind {
+            ElementKind::Mapping(pairs) => self.mapping(pairs, scope.enter()),
+            ElementKind::Sequence(items) => self.sequence(items, scope.enter()),
+            // SOPS never encrypts null.
+            ElementKind::Opened(Scalar::Null, _) => {}
+            ElementKind::Opened(scalar, _) if !scope.encrypts_value() => {
+                if self.opening.metadata.mac_scope == MacScope::AllValues {
+                    self.mac.update(scalar);
+                }
+            }
+            ElementKind::Opened(Scalar::String(token), _) => {
+                match self.opening.cipher.open(token, self.associated.get()) {
+                    Ok(Plain::Comment(text)) => return Some(text),
+                    Ok(plain) => {
+                        let provenance = self.provenance(token);
+                        element.kind = self.opened(plain, provenance, position);
+                    }
+                    Err(problem) => self.refuse(position, problem),
+                }
+            }
+            ElementKind::Opened(Scalar::Bytes(_), _) => self.refuse(position, TokenProblem::PlainText),
+            ElementKind::Opened(scalar, _) => {
+                let found = scalar.kind_name();
+                self.refuse(position, TokenProblem::PlainValue { found });
+            }
+            // Loading leaves neither.
+            ElementKind::Text(_) | ElementKind::Alias(_) => {}
+        }
+        None
+    }
+
+    /// Where an opened value comes from; empty text was never encrypted.
+    fn provenance(&mut self, token: &str) -> Provenance {
+        if token.is_empty() {
+            return Provenance::PLAIN;
+        }
+        self.encrypted += 1;
+        Provenance::sealed(Sealed::Ciphertext {
+            file: self.opening.file.clone(),
+            document: self.document,
+            path: self.path.clone(),
+            integrity: self.opening.integrity,
+        })
+    }
+
+    /// An opened value as an element, counted into the MAC.
+    fn opened(&mut self, plain: Plain, provenance: Provenance, position: Position) -> ElementKind {
+        let bytes = match plain {
+            Plain::Scalar(scalar) => {
+                self.mac.update(&scalar);
+                return ElementKind::Opened(scalar, provenance);
+            }
+            // Handled by the caller; in a map it is refused.
+            Plain::Comment(text) => return ElementKind::Opened(Scalar::String(text), provenance),
+            Plain::Bytes(bytes) => bytes,
+        };
+        match self.opening.format {
+            Format::Json => {
+                let encoded = Scalar::String(STANDARD.encode(&bytes));
+                self.mac.update(&Scalar::Bytes(bytes));
+                ElementKind::Opened(encoded, provenance)
+            }
+            Format::Yaml => {
+                let number = |byte: &u8| {
+                    let kind = ElementKind::Opened(Scalar::Int((*byte).into()), provenance.clone());
+                    Item::Element(Element {
+                        kind,
+                        anchor: None,
+                        tag: None,
+                        position,
+                    })
+                };
+                let numbers = bytes.iter().map(number).collect();
+                self.mac.update(&Scalar::Bytes(bytes));
+                ElementKind::Sequence(numbers)
+            }
+        }
+    }
+
+    fn comment_of_map(&mut self, comment: &mut Comment) {
+        match self.open_comment(comment) {
+            None => {}
+            // Old versions labelled comments as text, and counted them into the MAC.
+            Some(Plain::Scalar(scalar @ Scalar::String(_))) => {
+                self.mac.update(&scalar);
+                if let Scalar::String(text) = scalar {
+                    comment.text = text.into();
+                }
+            }
+            Some(Plain::Comment(text)) => {
+                comment.text = text.into();
+                comment.inline = false;
+            }
+            Some(Plain::Scalar(_) | Plain::Bytes(_)) => {
+                self.refuse(comment.position, TokenProblem::NotOfType { label: "comment" });
+            }
+        }
+    }
+
+    /// A `#` comment of a list: opened in place, or the item that it turns into, as in SOPS.
+    fn comment_of_list(&mut self, comment: &mut Comment) -> Option<Element> {
+        match self.open_comment(comment)? {
+            Plain::Comment(text) => {
+                comment.text = text.into();
+                comment.inline = false;
+                None
+            }
+            plain => {
+                let provenance = self.provenance(&comment.text);
+                let kind = self.opened(plain, provenance, comment.position);
+                Some(Element {
+                    kind,
+                    anchor: None,
+                    tag: None,
+                    position: comment.position,
+                })
+            }
+        }
+    }
+
+    /// Opens a comment. One that does not open stays as it is and is counted.
+    ///
+    /// Its associated data is that of its container, and which container a comment belongs to is a matter of
+    /// indentation that editors change; GCM lets no wrong guess through, so the outer ones are tried as well.
+    fn open_comment(&mut self, comment: &Comment) -> Option<Plain> {
+        let cipher = self.opening.cipher;
+        let counter = match cipher.open(&comment.text, self.associated.get()) {
+            Ok(plain) => return Some(plain),
+            Err(TokenProblem::Authentication) => {
+                let mut outer = self
+                    .associated
+                    .outer()
+                    .map(|associated| cipher.open(&comment.text, associated));
+                if let Some(opened) =
+                    outer.find_map(|opened| opened.ok().filter(|plain| matches!(plain, Plain::Comment(_))))
+                {
+                    return Some(opened);
+                }
+                drop(outer);
+                &mut self.sealed_comments
+            }
+            Err(_) if contains_token(&comment.text) => &mut self.sealed_comments,
+            Err(_) => &mut self.plain_comments,
+        };
+        let (count, _) = counter.get_or_insert((0, comment.position));
+        *count += 1;
+        None
+    }
+}

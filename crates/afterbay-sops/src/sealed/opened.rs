@@ -1,0 +1,365 @@
+//! Opening: the readings of a stream in their order, the MAC, the text.
+
+use afterbay_manifest::yaml::{self, Document, Element, ElementKind};
+use afterbay_manifest::{
+    DataKeys, Integrity, KeyPath, Place, Position, Provenance, Sealed, SecretBytes, Warning,
+};
+
+use super::{Part, SealedFile, is_block};
+use crate::cipher::{Cipher, Plain};
+use crate::error::ErrorList;
+use crate::load::load;
+use crate::open::{Opening, Walked};
+use crate::{Format, SopsError, SopsErrors, json};
+
+/// What to do about the MAC of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MacPolicy {
+    /// A MAC that is missing or does not match is an error, as in `sops decrypt`.
+    #[default]
+    Require,
+    /// It is checked, and a failure becomes a warning.
+    Warn,
+    /// It is not looked at, as with `sops decrypt --ignore-mac`.
+    Off,
+}
+
+/// What became of the MAC of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MacOutcome {
+    /// It belongs to the values.
+    Verified,
+    /// It does not belong to the values.
+    Mismatch,
+    /// There is none.
+    Missing,
+    /// It could not be opened.
+    Unreadable,
+    /// It was not looked at.
+    Off,
+}
+
+/// An opened file. Holds plaintext.
+#[derive(Debug)]
+pub struct OpenedFile {
+    /// The documents without `sops` blocks. Every scalar of a sealed document is an
+    /// [`yaml::ElementKind::Opened`] as SOPS reads it, the plain ones with plain provenance.
+    pub documents: Vec<Document>,
+    /// What `sops decrypt` prints.
+    pub text: SecretBytes,
+    /// Where `text` comes from: each sealed document as a whole.
+    pub provenance: Provenance,
+    /// What was opened: one part, or one for each document that is a file of its own.
+    pub parts: Vec<OpenedPart>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// The outcome for one part of an opened file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedPart {
+    /// Index into [`SealedFile::parts`].
+    pub part: usize,
+    /// Indexes of the documents that it covers.
+    pub documents: Vec<usize>,
+    /// What became of its MAC.
+    pub mac: MacOutcome,
+    /// Number of encrypted values opened, comments not counted.
+    pub encrypted: usize,
+}
+
+impl OpenedFile {
+    /// Number of encrypted values opened.
+    pub fn encrypted(&self) -> usize {
+        self.parts.iter().map(|part| part.encrypted).sum()
+    }
+}
+
+/// One way to read the file.
+struct Reading {
+    documents: Vec<Document>,
+    parts: Vec<OpenedPart>,
+    warnings: Vec<Warning>,
+}
+
+impl SealedFile {
+    /// Opens every encrypted value and checks the MAC.
+    ///
+    /// `keys` holds what became of [`SealedFile::key_requests`]. Every value that cannot be opened is
+    /// reported, not only the first.
+    pub fn open(&self, keys: &DataKeys, policy: MacPolicy) -> Result<OpenedFile, SopsErrors> {
+        let ciphers: Vec<Result<Cipher, SopsError>> =
+            self.parts.iter().map(|part| cipher(part, keys)).collect();
+        let reading = match (self.parts.as_slice(), ciphers.as_slice()) {
+            ([first, rest @ ..], [cipher, ..]) if first.document == 0 => match cipher {
+                Ok(cipher) => match self.as_stream(first, cipher, policy) {
+                    Err(_) if !rest.is_empty() => self.as_files(&ciphers, policy),
+                    outcome => outcome,
+                },
+                Err(_) => Err(self.missing_keys(&ciphers)),
+            },
+            _ => self.as_files(&ciphers, policy),
+        };
+        self.finish(reading?)
+    }
+
+    fn missing_keys(&self, ciphers: &[Result<Cipher, SopsError>]) -> SopsErrors {
+        let mut errors = ErrorList::new(&self.file);
+        ciphers
+            .iter()
+            .filter_map(|cipher| cipher.as_ref().err())
+            .for_each(|error| errors.push(error.clone()));
+        errors.into_errors()
+    }
+
+    /// As SOPS reads it: the block of the first document holds for all.
+    fn as_stream(&self, part: &Part, cipher: &Cipher, policy: MacPolicy) -> Result<Reading, SopsErrors> {
+        let mut errors = ErrorList::new(&self.file);
+        let loaded: Vec<Document> = self
+            .documents
+            .iter()
+            .map(|document| load(&self.file, document, &mut errors))
+            .collect();
+        let mut loaded = errors.finish(loaded)?;
+        let mut warnings = Vec::new();
+        for document in &mut loaded {
+            if let Some(position) = remove_block(document).filter(|_| document.index > 0) {
+                let message = "the `sops` entry of a later document is dropped, as sops does".to_owned();
+                warnings.push(Warning {
+                    place: Some(Place::new(self.file.clone(), position)),
+                    message,
+                });
+            }
+        }
+        let covered: Vec<usize> = loaded.iter().map(|document| document.index).collect();
+        let mut reading = Reading {
+            documents: loaded,
+            parts: Vec::new(),
+            warnings,
+        };
+        self.open_part(0, part, cipher, &covered, policy, &mut reading)?;
+        Ok(reading)
+    }
+
+    /// Every document with a block as a file of its own, the others plain.
+    fn as_files(
+        &self,
+        ciphers: &[Result<Cipher, SopsError>],
+        policy: MacPolicy,
+    ) -> Result<Reading, SopsErrors> {
+        let mut errors = ErrorList::new(&self.file);
+        let mut reading = Reading {
+            documents: self.documents.clone(),
+            parts: Vec::new(),
+            warnings: Vec::new(),
+        };
+        for (index, (part, cipher)) in self.parts.iter().zip(ciphers).enumerate() {
+            let cipher = match cipher {
+                Ok(cipher) => cipher,
+                Err(error) => {
+                    errors.push(error.clone());
+                    continue;
+                }
+            };
+            remove_block(&mut reading.documents[part.document]);
+            if let Err(refused) = self.open_part(index, part, cipher, &[part.document], policy, &mut reading)
+            {
+                errors.extend(refused);
+            }
+        }
+        errors.finish(reading)
+    }
+
+    fn open_part(
+        &self,
+        index: usize,
+        part: &Part,
+        cipher: &Cipher,
+        covered: &[usize],
+        policy: MacPolicy,
+        reading: &mut Reading,
+    ) -> Result<(), SopsErrors> {
+        let opening = |integrity| Opening {
+            file: &self.file,
+            format: self.format,
+            metadata: &part.metadata,
+            cipher,
+            integrity,
+        };
+        let walk = |documents: &mut [Document], integrity| {
+            opening(integrity).walk(
+                documents
+                    .iter_mut()
+                    .filter(|document| covered.contains(&document.index)),
+            )
+        };
+        // Kept for a second walk, should the MAC turn out not to hold and that be allowed.
+        let before = (policy == MacPolicy::Warn).then(|| reading.documents.clone());
+        let integrity = if policy == MacPolicy::Off {
+            Integrity::MacNotVerified
+        } else {
+            Integrity::Verified
+        };
+        let walked = walk(&mut reading.documents, integrity)?;
+        let mac = match self.check_mac(part, cipher, &walked, policy) {
+            Ok(outcome) => outcome,
+            Err((_, error)) if policy == MacPolicy::Require => {
+                let mut errors = ErrorList::new(&self.file);
+                errors.push(error);
+                return Err(errors.into_errors());
+            }
+            Err((outcome, error)) => {
+                reading.warnings.push(Warning {
+                    place: None,
+                    message: error.to_string(),
+                });
+                outcome
+            }
+        };
+        if let (Some(before), false) = (before, mac == MacOutcome::Verified) {
+            reading.documents = before;
+            walk(&mut reading.documents, Integrity::MacNotVerified)?;
+        }
+        reading.warnings.extend(self.comment_warnings(&walked));
+        reading.parts.push(OpenedPart {
+            part: index,
+            documents: covered.to_vec(),
+            mac,
+            encrypted: walked.encrypted,
+        });
+        Ok(())
+    }
+
+    /// Compares the MAC of the metadata with the one of the values.
+    fn check_mac(
+        &self,
+        part: &Part,
+        cipher: &Cipher,
+        walked: &Walked,
+        policy: MacPolicy,
+    ) -> Result<MacOutcome, (MacOutcome, SopsError)> {
+        if policy == MacPolicy::Off {
+            return Ok(MacOutcome::Off);
+        }
+        let metadata = &part.metadata;
+        let place = Place::new(self.file.clone(), metadata.mac_position);
+        if metadata.mac.is_empty() {
+            return Err((MacOutcome::Missing, SopsError::MacMissing { place }));
+        }
+        match cipher.open(&metadata.mac, &metadata.last_modified) {
+            Ok(Plain::Scalar(afterbay_manifest::Scalar::String(mac))) if mac == walked.mac => {
+                Ok(MacOutcome::Verified)
+            }
+            Ok(_) => Err((MacOutcome::Mismatch, SopsError::MacMismatch { place })),
+            Err(problem) => Err((
+                MacOutcome::Unreadable,
+                SopsError::MacUnreadable { place, problem },
+            )),
+        }
+    }
+
+    fn comment_warnings(&self, walked: &Walked) -> Vec<Warning> {
+        let warning = |found: Option<(usize, Position)>, what: &str| {
+            let (count, position) = found?;
+            let message = match count {
+                1 => format!("a comment {what}; it is kept as it is"),
+                _ => format!("{count} comments {what}; they are kept as they are"),
+            };
+            Some(Warning {
+                place: Some(Place::new(self.file.clone(), position)),
+                message,
+            })
+        };
+        let plain = warning(
+            walked.plain_comments,
+            "where an encrypted one is due: plain text, which old versions of sops left",
+        );
+        let sealed = warning(walked.sealed_comments, "cannot be decrypted");
+        plain.into_iter().chain(sealed).collect()
+    }
+
+    fn finish(&self, reading: Reading) -> Result<OpenedFile, SopsErrors> {
+        let Reading {
+            documents,
+            parts,
+            warnings,
+        } = reading;
+        let text = match self.format {
+            Format::Json => documents.first().and_then(json::emit),
+            // The emitter of the YAML reader writes this once it is there.
+            Format::Yaml => Some(Vec::new()),
+        };
+        let mut errors = ErrorList::new(&self.file);
+        if text.is_none() {
+            errors.push(SopsError::NotWritable {
+                place: Place::of_file(self.file.clone()),
+            });
+        }
+        let provenance = self.provenance(&parts);
+        errors.finish(OpenedFile {
+            documents,
+            text: SecretBytes::new(text.unwrap_or_default()),
+            provenance,
+            parts,
+            warnings,
+        })
+    }
+
+    /// Each sealed document as a whole.
+    fn provenance(&self, parts: &[OpenedPart]) -> Provenance {
+        let mut union = Provenance::PLAIN;
+        for part in parts {
+            let integrity = match part.mac {
+                MacOutcome::Verified => Integrity::Verified,
+                _ => Integrity::MacNotVerified,
+            };
+            for document in &part.documents {
+                let source = Sealed::Ciphertext {
+                    file: self.file.clone(),
+                    document: *document,
+                    path: KeyPath::root(),
+                    integrity,
+                };
+                union = union.union(&Provenance::sealed(source));
+            }
+        }
+        union
+    }
+}
+
+/// The data key of a part, ready for use.
+fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
+    let place = part.place.clone();
+    let key = match keys.first_open(&part.request) {
+        Ok([key, ..]) => key,
+        Ok([]) => {
+            return Err(SopsError::NoDataKey {
+                place,
+                failures: Vec::new(),
+            });
+        }
+        Err(failures) => return Err(SopsError::NoDataKey { place, failures }),
+    };
+    let bytes = key.expose_bytes();
+    Cipher::new(bytes).ok_or(SopsError::DataKeyLength {
+        place,
+        length: bytes.len(),
+    })
+}
+
+/// Takes the `sops` entries out of a document; where the first stood, if there was one.
+fn remove_block(document: &mut Document) -> Option<Position> {
+    let Some(Element {
+        kind: ElementKind::Mapping(pairs),
+        ..
+    }) = &mut document.root
+    else {
+        return None;
+    };
+    let position = pairs.iter().find_map(|pair| match pair {
+        yaml::Pair::Entry { key, .. } if is_block(pair) => Some(key.position),
+        _ => None,
+    });
+    pairs.retain(|pair| !is_block(pair));
+    position
+}
