@@ -1,6 +1,43 @@
-//! Opens SOPS files and hiera-eyaml tokens in memory.
+//! The decrypt stage: opens SOPS files and hiera-eyaml tokens in memory, and proves that nothing sealed
+//! is left and that nothing opened has strayed.
+//!
+//! ```text
+//! FileTree ──scan──► SealedFiles ──overlay──► FileTree, OpenedFiles      files, before the build
+//!                        │ key_requests         (MAC verified)
+//! RenderedSet ──scan_objects──► SealedTokens ──finish──► DecryptedSet    objects, after the build
+//!                                   │ key_requests   tokens, leftover scan, confinement
+//! ```
+//!
+//! No IO and no clock: the keys are unwrapped by the caller between the two steps of each pass. What
+//! stays sealed does so by name (annotation, kind, path), and the set says so.
 
+mod confinement;
+mod error;
+mod exemption;
 mod eyaml;
-
+mod files;
+mod finish;
+mod head;
+mod leftover;
+mod objects;
+mod options;
+mod overlay;
+mod pattern;
+mod scalar;
+mod set;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use error::{DecryptError, DecryptErrors, Leftover};
+pub use exemption::{Exemption, ExemptionReason};
+pub use files::{SealedFiles, scan};
+pub use finish::finish;
+pub use objects::{SealedTokens, scan_objects};
+pub use options::{DecryptOptions, SecretExemption};
+pub use overlay::{FileReport, OpenedFiles, overlay};
+pub use pattern::{KindPattern, PatternError, PlacePattern};
+pub use set::{Counts, DecryptedParts, DecryptedSet};
+
+pub use afterbay_sops::{MacOutcome, MacPolicy};

@@ -1,0 +1,210 @@
+//! What can go wrong in the stage, all of it at once, and never with a value in the text.
+
+use std::fmt;
+
+use afterbay_manifest::{KeyFailure, KeyPath, ObjectError, ObjectRef, Place, Sealed, TreeError};
+use afterbay_sops::SopsErrors;
+use thiserror::Error;
+
+use crate::ExemptionReason;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecryptError {
+    /// A file that the build reads is not in the tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A SOPS file cannot be read or opened.
+    #[error(transparent)]
+    Sops(#[from] SopsErrors),
+    /// Something exempts a v1 Secret from being opened, and the operator has not allowed that.
+    #[error(
+        "{place}: {object} would stay sealed ({reason}), and a v1 Secret cannot: what reads it would get \
+         ciphertext; remove the exemption, or let the operator allow exempt Secrets"
+    )]
+    SecretExempt {
+        /// The document.
+        place: Place,
+        /// The object.
+        object: String,
+        /// What exempts it.
+        reason: ExemptionReason,
+    },
+    /// Only some of the sealed documents of a stream are exempt.
+    #[error(
+        "{place}: {object} stays sealed ({reason}) and other sealed documents of the file do not; move it to a \
+         file of its own, because a SOPS file is opened as a whole"
+    )]
+    PartlyExempt {
+        /// The exempt document.
+        place: Place,
+        /// The exempt object.
+        object: String,
+        /// What exempts it.
+        reason: ExemptionReason,
+    },
+    /// A hiera-eyaml token did not open. One text for whatever was wrong with the envelope: PKCS#1
+    /// v1.5 lets whoever can tell the reasons apart open envelopes.
+    #[error(
+        "{place}: {object}: {path}: no RSA key given opens this eyaml token to text: its key is not among \
+         those given, or the token is damaged, or it holds bytes that are not UTF-8 (put such a value in \
+         as base64, under data){}",
+        tried(failures)
+    )]
+    Eyaml {
+        /// Where the value stands.
+        place: Place,
+        /// The object.
+        object: ObjectRef,
+        /// The key path.
+        path: KeyPath,
+        /// What was wrong with the keys themselves.
+        failures: Vec<KeyFailure>,
+    },
+    /// A token that is recognized and cannot be opened yet.
+    #[error(
+        "{place}: {object}: {path}: ENC[GPG,…] tokens of hiera-eyaml-gpg are not supported yet; encrypt the \
+         value with PKCS7"
+    )]
+    EyamlGpg {
+        /// Where the value stands.
+        place: Place,
+        /// The object.
+        object: ObjectRef,
+        /// The key path.
+        path: KeyPath,
+    },
+    /// Something sealed is left in an object that is not exempt.
+    #[error("{place}: {object}: {path}: {leftover}")]
+    Leftover {
+        /// Where it stands.
+        place: Place,
+        /// The object.
+        object: ObjectRef,
+        /// The key path.
+        path: KeyPath,
+        /// What it is, and what to do.
+        leftover: Leftover,
+    },
+    /// An opened value ended where everyone can read it.
+    #[error(
+        "{place}: {object}: {path} holds what was opened from {}; an opened value may stand only under data or \
+         stringData of a v1 Secret, or at the kind and key path where its own file declares it; put it in a \
+         Secret, or let the operator allow {}:{path}",
+        sources(from), object.gvk.kind
+    )]
+    Unconfined {
+        /// Where the value stands, as far as it is known.
+        place: Place,
+        /// The object.
+        object: ObjectRef,
+        /// The key path.
+        path: KeyPath,
+        /// What the value was made from.
+        from: Vec<Sealed>,
+    },
+    /// What opened is no object any more.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+/// What was found sealed after everything had been opened.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// The metadata of a SOPS file.
+    #[error(
+        "the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them as \
+         .yaml, .yml or .json, so keep it in a file of its own, or exempt the object by its annotation, kind or path"
+    )]
+    SopsMetadata,
+    /// A SOPS token.
+    #[error(
+        "ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its \
+         place with sops, or exempt the object by its annotation, kind or path"
+    )]
+    SopsToken,
+    /// A hiera-eyaml token where none is opened.
+    #[error(
+        "{token} is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, \
+         or let the operator list kind {kind}"
+    )]
+    EyamlToken {
+        /// The start of the token.
+        token: String,
+        /// The kind of the object.
+        kind: String,
+    },
+    /// A hiera-eyaml token in a field or a key by which the object is known.
+    #[error("{token} stands in a name; tokens are opened in values only, write the name out")]
+    TokenInName {
+        /// The start of the token.
+        token: String,
+    },
+    /// Something else of the form.
+    #[error(
+        "{token} looks like a sealed value of a kind that is not known; open it before it is committed, or \
+         exempt the object by its annotation, kind or path"
+    )]
+    OtherToken {
+        /// The start of the token.
+        token: String,
+    },
+    /// Base64 of a Secret that decodes to something sealed.
+    #[error("its base64 decodes to text with {token}; put the sealed value itself under stringData instead")]
+    Encoded {
+        /// The start of the token.
+        token: String,
+    },
+}
+
+/// Everything that is wrong; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct DecryptErrors(pub Vec<DecryptError>);
+
+impl DecryptErrors {
+    /// The value if nothing went wrong.
+    pub(crate) fn check<T>(errors: Vec<DecryptError>, value: T) -> Result<T, Self> {
+        if errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(Self(errors))
+        }
+    }
+}
+
+impl fmt::Display for DecryptErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys tried with their reasons, one a line.
+fn tried(failures: &[KeyFailure]) -> String {
+    let mut text = String::new();
+    for failure in failures {
+        for attempt in &failure.attempts {
+            text.push_str(&format!(
+                "\n  {}: {}: {}",
+                failure.key, attempt.with, attempt.reason
+            ));
+            if let Some(hint) = &attempt.hint {
+                text.push_str(&format!(" ({hint})"));
+            }
+        }
+    }
+    text
+}
+
+fn sources(from: &[Sealed]) -> String {
+    let sources = from.iter().map(|source| match source {
+        Sealed::Ciphertext { file, path, .. } => format!("{file} ({path})"),
+        Sealed::Lookup { kind, name } => format!("{kind} {name} of the cluster"),
+    });
+    sources.collect::<Vec<_>>().join(", ")
+}

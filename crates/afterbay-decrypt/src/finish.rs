@@ -1,0 +1,278 @@
+//! The last pass: opens the tokens, looks for what is left sealed, and holds every opened value to the
+//! places where it may stand.
+
+use afterbay_manifest::{
+    DataKeys, Integrity, KeyPath, Node, Object, Place, Position, Provenance, RenderedSet, Scalar, Sealed,
+    Segment, Value,
+};
+
+use crate::eyaml::{self, OpenedScalar, TokenFailure};
+use crate::objects::{Exempt, SealedTokens, Subject};
+use crate::set::{Counts, DecryptedSet};
+use crate::{
+    DecryptError, DecryptErrors, DecryptOptions, Exemption, Leftover, OpenedFiles, confinement, leftover,
+    scalar,
+};
+
+/// Opens the tokens of the objects and proves that the set is what its type says.
+///
+/// `sealed` comes from [`crate::scan_objects`] over the same objects, `keys` from what it asked for.
+/// The errors of all objects are collected.
+pub fn finish(
+    rendered: RenderedSet,
+    sealed: SealedTokens,
+    keys: &DataKeys,
+    options: &DecryptOptions,
+) -> Result<DecryptedSet, DecryptErrors> {
+    let mut run = Run {
+        keys,
+        options,
+        opened: sealed.opened,
+        errors: Vec::new(),
+        counts: Counts::default(),
+        values: Vec::new(),
+    };
+    let objects = rendered
+        .objects
+        .into_iter()
+        .filter_map(|object| run.object(object))
+        .collect();
+    let Run {
+        opened,
+        errors,
+        counts,
+        mut values,
+        ..
+    } = run;
+    values.extend(opened.values.iter().map(|value| value.expose_bytes().to_vec()));
+    let mut warnings = rendered.warnings;
+    warnings.extend(opened.warnings);
+    let set = DecryptedSet::new(crate::DecryptedParts {
+        revision: rendered.revision,
+        objects,
+        warnings,
+        exemptions: opened.exemptions.into_sorted(),
+        files: opened.reports,
+        counts,
+        scrubber: afterbay_manifest::Scrubber::new(values),
+    });
+    DecryptErrors::check(errors, set)
+}
+
+/// What all objects share.
+struct Run<'a> {
+    keys: &'a DataKeys,
+    options: &'a DecryptOptions,
+    opened: OpenedFiles,
+    errors: Vec<DecryptError>,
+    counts: Counts,
+    /// Everything that was opened, for scrubbing.
+    values: Vec<Vec<u8>>,
+}
+
+impl Run<'_> {
+    fn object(&mut self, object: Object) -> Option<Object> {
+        let subject = Subject::of(&object, &self.opened.exemptions, self.options);
+        let mut left_sealed = false;
+        let object = object.map_body(|body| {
+            let mut pass = Pass {
+                run: self,
+                subject: &subject,
+                path: KeyPath::root(),
+                metadata: leftover::has_metadata(body),
+                left_sealed: false,
+            };
+            pass.body(body);
+            left_sealed = pass.left_sealed;
+        });
+        if let (true, Some(Exempt::Object(reason))) = (left_sealed, subject.exempt) {
+            let exemption = Exemption {
+                file: subject.origin.file.clone(),
+                document: subject.origin.document,
+                object: subject.reference.to_string(),
+                reason,
+            };
+            self.opened.exemptions.record(exemption, &subject.origin.file);
+        }
+        object.map_err(|error| self.errors.push(error.into())).ok()
+    }
+}
+
+/// One walk over one object.
+struct Pass<'a, 'run> {
+    run: &'a mut Run<'run>,
+    subject: &'a Subject,
+    path: KeyPath,
+    /// Whether the object is a whole SOPS document. Then that is said once, not once a value.
+    metadata: bool,
+    /// Whether something sealed was seen that an exemption covers.
+    left_sealed: bool,
+}
+
+impl Pass<'_, '_> {
+    fn body(&mut self, body: &mut Node) {
+        if self.metadata {
+            let position = body.get("sops").map_or(Position::UNKNOWN, |block| block.position);
+            self.path.push(Segment::Key("sops".into()));
+            self.left_over(Leftover::SopsMetadata, position);
+            self.path.pop();
+        }
+        self.node(body);
+    }
+
+    fn node(&mut self, node: &mut Node) {
+        let (position, provenance) = (node.position, node.provenance.clone());
+        match &mut node.value {
+            Value::Sequence(items) => {
+                self.confine(&provenance, position);
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.below(Segment::Index(index), item);
+                }
+            }
+            Value::Mapping(entries) => {
+                self.confine(&provenance, position);
+                for (key, value) in entries {
+                    if let Some(found) = leftover::in_key(key) {
+                        self.path.push(Segment::Key(key.as_str().into()));
+                        self.left_over(found, value.position);
+                        self.path.pop();
+                    }
+                    self.below(Segment::Key(key.as_str().into()), value);
+                }
+            }
+            Value::Scalar(_) => self.leaf(node),
+        }
+    }
+
+    fn below(&mut self, segment: Segment, node: &mut Node) {
+        self.path.push(segment);
+        self.node(node);
+        self.path.pop();
+    }
+
+    fn leaf(&mut self, leaf: &mut Node) {
+        // Where the value came from before a token in it was opened: a token is opened where it stands.
+        self.confine(&leaf.provenance, leaf.position);
+        if self.open(leaf) {
+            self.look_for_leftovers(leaf);
+        }
+        self.account(leaf);
+    }
+
+    /// Opens the tokens of a leaf, if it has any that are opened here. False if one did not open, which
+    /// has then been said.
+    fn open(&mut self, leaf: &mut Node) -> bool {
+        let Some(text) = leaf.expose_str().filter(|_| self.subject.opens_at(&self.path)) else {
+            return true;
+        };
+        match eyaml::open(text, self.run.keys) {
+            None => true,
+            Some(Ok(OpenedScalar { mut value, tokens })) => {
+                let source = Sealed::Ciphertext {
+                    file: self.subject.origin.file.clone(),
+                    document: self.subject.origin.document,
+                    path: self.path.clone(),
+                    integrity: Integrity::Unauthenticated,
+                };
+                leaf.provenance = leaf.provenance.union(&Provenance::sealed(source));
+                leaf.value = Value::Scalar(Scalar::String(std::mem::take(&mut *value)));
+                self.run
+                    .values
+                    .extend(tokens.iter().map(|token| token.as_bytes().to_vec()));
+                true
+            }
+            Some(Err(failure)) => {
+                let error = self.token_error(failure, self.subject.place(leaf.position));
+                self.run.errors.push(error);
+                false
+            }
+        }
+    }
+
+    fn token_error(&self, failure: TokenFailure, place: Place) -> DecryptError {
+        let (object, path) = (self.subject.reference.clone(), self.path.clone());
+        match failure {
+            TokenFailure::Gpg => DecryptError::EyamlGpg { place, object, path },
+            TokenFailure::Envelope(failures) => DecryptError::Eyaml {
+                place,
+                object,
+                path,
+                failures,
+            },
+        }
+    }
+
+    fn look_for_leftovers(&mut self, leaf: &Node) {
+        let Some(text) = leaf.expose_str() else { return };
+        let gvk = self.subject.gvk();
+        let found = leftover::in_text(gvk, &self.path, text).or_else(|| {
+            let decoded = self.is_data_entry().then(|| leftover::decode_data(text))?;
+            leftover::in_data(&decoded?)
+        });
+        // A whole SOPS document has been named already; its metadata and tokens are part of it.
+        let named =
+            self.metadata && (leftover::is_metadata(&self.path) || found == Some(Leftover::SopsToken));
+        if let Some(found) = found.filter(|_| !named) {
+            self.left_over(found, leaf.position);
+        }
+    }
+
+    fn left_over(&mut self, leftover: Leftover, position: Position) {
+        if self.subject.exempt.is_some() {
+            self.left_sealed = true;
+            return;
+        }
+        self.run.errors.push(DecryptError::Leftover {
+            place: self.subject.place(position),
+            object: self.subject.reference.clone(),
+            path: self.path.clone(),
+            leftover,
+        });
+    }
+
+    fn confine(&mut self, provenance: &Provenance, position: Position) {
+        let Run {
+            opened,
+            options,
+            errors,
+            ..
+        } = &mut *self.run;
+        let from = confinement::violations(
+            self.subject.gvk(),
+            &self.path,
+            provenance,
+            &opened.declared,
+            options,
+        );
+        if !from.is_empty() {
+            errors.push(DecryptError::Unconfined {
+                place: self.subject.place(position),
+                object: self.subject.reference.clone(),
+                path: self.path.clone(),
+                from,
+            });
+        }
+    }
+
+    /// Counts a leaf and remembers its value for scrubbing.
+    fn account(&mut self, leaf: &Node) {
+        if leaf.provenance.is_plain() {
+            return;
+        }
+        self.run.counts.add(&leaf.provenance);
+        let Some(bytes) = scalar::node_bytes(leaf) else {
+            return;
+        };
+        if self.is_data_entry()
+            && let Some(text) = leaf.expose_str()
+        {
+            self.run.values.extend(leftover::decode_data(text));
+        }
+        self.run.values.push(bytes);
+    }
+
+    fn is_data_entry(&self) -> bool {
+        let data = |segment: &Segment| matches!(segment, Segment::Key(key) if **key == *"data");
+        self.subject.gvk().is_secret() && self.path.segments().first().is_some_and(data)
+    }
+}

@@ -1,0 +1,124 @@
+//! Which values of the rendered objects are sealed, and by which keys.
+
+use afterbay_manifest::{
+    Gvk, KeyPath, KeyRequest, Object, ObjectRef, Origin, Place, Position, RenderedSet, Segment,
+};
+
+use crate::exemption::{ExemptionReason, Exemptions};
+use crate::{DecryptOptions, OpenedFiles, eyaml};
+
+/// The sealed values of a build's objects. Holds no plaintext of them.
+#[derive(Debug, Default)]
+pub struct SealedTokens {
+    pub(crate) opened: OpenedFiles,
+    requests: Vec<KeyRequest>,
+}
+
+impl SealedTokens {
+    /// What must be unwrapped before [`crate::finish`].
+    ///
+    /// An RSA key yields a candidate whether it is the right one or not, so each of these has to be
+    /// tried, with every private key.
+    pub fn key_requests(&self) -> &[KeyRequest] {
+        &self.requests
+    }
+}
+
+/// Finds the hiera-eyaml tokens in the objects of a build.
+///
+/// `opened` is what [`crate::overlay`] opened, or its default where nobody did. What is wrong with a
+/// token is said by [`crate::finish`], with everything else.
+pub fn scan_objects(rendered: &RenderedSet, opened: OpenedFiles, options: &DecryptOptions) -> SealedTokens {
+    let mut requests = Vec::new();
+    for object in &rendered.objects {
+        let subject = Subject::of(object, &opened.exemptions, options);
+        object.body().leaves(&mut |path, leaf| {
+            if let Some(text) = leaf.expose_str()
+                && subject.opens_at(path)
+                && text.contains("ENC[")
+            {
+                let place = subject.place(leaf.position);
+                requests.extend(eyaml::key_requests(text, &format!("{place}: {path}")));
+            }
+        });
+    }
+    SealedTokens { opened, requests }
+}
+
+/// What the rules say about one object.
+pub(crate) struct Subject {
+    pub(crate) reference: ObjectRef,
+    pub(crate) origin: Origin,
+    /// Why it stays sealed, if it does.
+    pub(crate) exempt: Option<Exempt>,
+    opens_eyaml: bool,
+}
+
+/// How an object came to be exempt.
+pub(crate) enum Exempt {
+    /// Its document is, and that is on record.
+    Document,
+    /// Its kind or path is, and nobody saw its file.
+    Object(ExemptionReason),
+}
+
+impl Subject {
+    pub(crate) fn of(object: &Object, exemptions: &Exemptions, options: &DecryptOptions) -> Self {
+        let exempt = exempt(object, exemptions, options);
+        let gvk = &object.reference().gvk;
+        let listed = || options.eyaml_kinds.iter().any(|kind| kind.matches(gvk));
+        Self {
+            reference: object.reference().clone(),
+            origin: object.origin().clone(),
+            opens_eyaml: exempt.is_none() && (gvk.is_secret() || listed()),
+            exempt,
+        }
+    }
+
+    pub(crate) fn gvk(&self) -> &Gvk {
+        &self.reference.gvk
+    }
+
+    /// Whether tokens are opened at a place. Names are not values: what is known by a name has to be
+    /// known before anything is opened.
+    pub(crate) fn opens_at(&self, path: &KeyPath) -> bool {
+        self.opens_eyaml && !is_name(self.gvk(), path)
+    }
+
+    /// A position in the object's file, or the object's own where it is not known.
+    pub(crate) fn place(&self, position: Position) -> Place {
+        let known = position != Position::UNKNOWN;
+        Place::new(
+            self.origin.file.clone(),
+            if known { position } else { self.origin.position },
+        )
+    }
+}
+
+fn exempt(object: &Object, exemptions: &Exemptions, options: &DecryptOptions) -> Option<Exempt> {
+    let (gvk, origin) = (&object.reference().gvk, object.origin());
+    // A kind that was changed on the way must not carry an exemption into a Secret.
+    let reason = ExemptionReason::of(&origin.file, Some(gvk), false, options);
+    let allowed = |reason: &ExemptionReason| !gvk.is_secret() || reason.covers_secrets(options);
+    if exemptions.contains(&origin.file, origin.document) {
+        let allowed = allowed(reason.as_ref().unwrap_or(&ExemptionReason::Annotation));
+        return allowed.then_some(Exempt::Document);
+    }
+    reason.filter(allowed).map(Exempt::Object)
+}
+
+/// Whether a value is one by which the object, or its type, is known.
+pub(crate) fn is_name(gvk: &Gvk, path: &KeyPath) -> bool {
+    let mut keys = Vec::with_capacity(2);
+    for segment in path.segments() {
+        match segment {
+            Segment::Key(key) => keys.push(&**key),
+            Segment::Index(_) => return false,
+        }
+    }
+    match keys.as_slice() {
+        ["apiVersion" | "kind"] | ["metadata", "name" | "namespace"] => true,
+        ["type"] => gvk.is_secret(),
+        _ => false,
+    }
+}

@@ -1,0 +1,186 @@
+//! Opens the sealed files into the in-memory overlay of the tree.
+
+use std::collections::BTreeMap;
+
+use afterbay_manifest::yaml::{Document, ElementKind};
+use afterbay_manifest::{DataKeys, FileTree, Gvk, Place, SecretBytes, TreePath, Warning, yaml};
+use afterbay_sops::{MacOutcome, OpenedFile, OpenedPart, SealedFile};
+
+use crate::exemption::Exemptions;
+use crate::scalar::text_bytes;
+use crate::{DecryptError, DecryptErrors, DecryptOptions, SealedFiles, head};
+
+/// What became of one SOPS file, or of one document that is a SOPS file of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileReport {
+    /// The file, and the line of its `sops` block.
+    pub place: Place,
+    /// Indexes of the documents that it covers, from 0.
+    pub documents: Vec<usize>,
+    /// What became of its MAC.
+    pub mac: MacOutcome,
+    /// Number of values opened.
+    pub opened: usize,
+}
+
+/// What [`overlay`] opened: what the report shows, and what the later passes have to know.
+///
+/// The default is right for objects whose files nobody opened here, such as those from a pipe.
+#[derive(Debug, Default)]
+pub struct OpenedFiles {
+    pub(crate) reports: Vec<FileReport>,
+    pub(crate) declared: Declarations,
+    pub(crate) values: Vec<SecretBytes>,
+    pub(crate) exemptions: Exemptions,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl OpenedFiles {
+    /// What became of each file, in the order in which the build reads them.
+    pub fn reports(&self) -> &[FileReport] {
+        &self.reports
+    }
+
+    /// What the user should know.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+/// Which kinds the opened documents declared. Their own files say where a value of theirs belongs.
+#[derive(Debug, Default)]
+pub(crate) struct Declarations(BTreeMap<(TreePath, usize), Declaration>);
+
+/// The kind of a document and, when it is a List, of its items.
+#[derive(Debug)]
+struct Declaration {
+    gvk: Option<Gvk>,
+    items: Vec<Option<Gvk>>,
+}
+
+impl Declarations {
+    /// The kind that a document of a file declared.
+    pub(crate) fn kind(&self, file: &TreePath, document: usize) -> Option<&Gvk> {
+        self.declaration(file, document)?.gvk.as_ref()
+    }
+
+    /// The kind that an item of a List in a file declared.
+    pub(crate) fn item_kind(&self, file: &TreePath, document: usize, item: usize) -> Option<&Gvk> {
+        self.declaration(file, document)?.items.get(item)?.as_ref()
+    }
+
+    fn declaration(&self, file: &TreePath, document: usize) -> Option<&Declaration> {
+        self.0.get(&(file.clone(), document))
+    }
+
+    fn add(&mut self, file: &TreePath, document: &Document) {
+        let Some(root) = &document.root else { return };
+        let items = head::items(root).into_iter().map(head::gvk).collect();
+        let declaration = Declaration {
+            gvk: head::gvk(root),
+            items,
+        };
+        self.0.insert((file.clone(), document.index), declaration);
+    }
+}
+
+/// Opens every sealed file into the overlay of the tree. Nothing of it is ever on disk.
+///
+/// `keys` holds what became of [`SealedFiles::key_requests`]. The failures of all files are collected.
+pub fn overlay(
+    mut tree: FileTree,
+    sealed: SealedFiles,
+    keys: &DataKeys,
+    options: &DecryptOptions,
+) -> Result<(FileTree, OpenedFiles), DecryptErrors> {
+    let mut errors = Vec::new();
+    let mut opened = OpenedFiles {
+        exemptions: sealed.exemptions,
+        ..OpenedFiles::default()
+    };
+    for file in &sealed.files {
+        let laid = match file.open(keys, options.mac) {
+            Ok(content) => opened.lay(&mut tree, file, content),
+            Err(error) => Err(error.into()),
+        };
+        errors.extend(laid.err());
+    }
+    DecryptErrors::check(errors, (tree, opened))
+}
+
+impl OpenedFiles {
+    fn lay(
+        &mut self,
+        tree: &mut FileTree,
+        sealed: &SealedFile,
+        content: OpenedFile,
+    ) -> Result<(), DecryptError> {
+        let OpenedFile {
+            mut documents,
+            text,
+            provenance,
+            parts,
+            warnings,
+        } = content;
+        declassify(tree, sealed, &parts, &mut documents);
+        for document in &documents {
+            self.declared.add(sealed.file(), document);
+            self.collect_values(document);
+        }
+        for part in parts {
+            let Some(source) = sealed.parts().get(part.part) else {
+                continue;
+            };
+            self.reports.push(FileReport {
+                place: source.place.clone(),
+                documents: part.documents,
+                mac: part.mac,
+                opened: part.encrypted,
+            });
+        }
+        self.warnings.extend(warnings);
+        Ok(tree.lay_over(sealed.file(), text, documents, provenance)?)
+    }
+
+    fn collect_values(&mut self, document: &Document) {
+        let Some(root) = &document.root else { return };
+        head::scalars(root, &mut |scalar| {
+            if let ElementKind::Opened(value, provenance) = scalar
+                && !provenance.is_plain()
+            {
+                self.values.extend(text_bytes(value).map(SecretBytes::new));
+            }
+        });
+    }
+}
+
+/// Makes the identity of objects plain where a file encrypts everything.
+fn declassify(tree: &FileTree, sealed: &SealedFile, parts: &[OpenedPart], documents: &mut [Document]) {
+    let is_sealed = |document: &Document| document.root.as_ref().is_some_and(head::has_sealed_identity);
+    if !documents.iter().any(is_sealed) {
+        return;
+    }
+    // The opened documents have no metadata any more; the rule is read from the source.
+    let source = tree
+        .file(sealed.file())
+        .ok()
+        .and_then(|(_, file)| yaml::parse(file.source()).ok());
+    let Some(source) = source else { return };
+    for part in parts {
+        let block = sealed
+            .parts()
+            .get(part.part)
+            .and_then(|part| source.get(part.document));
+        if block.is_none_or(head::selects_encrypted) {
+            continue;
+        }
+        for document in documents
+            .iter_mut()
+            .filter(|document| part.documents.contains(&document.index))
+        {
+            if let Some(root) = &mut document.root {
+                head::declassify(root);
+            }
+        }
+    }
+}
