@@ -511,6 +511,14 @@ pub(crate) fn foreign_text(bytes: &[u8]) -> String {
     }
 }
 
+/// An error of a library with all its causes, in one line.
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut reasons: Vec<String> = causes.map(ToString::to_string).collect();
+    reasons.dedup();
+    foreign_text(reasons.join(": ").as_bytes())
+}
+
 /// Invisible characters that change how the text around them is shown.
 fn is_formatting(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

@@ -11,7 +11,7 @@ use afterbay_manifest::{Revision, Snapshot};
 use gix::ObjectId;
 use gix::sec::Trust;
 
-use crate::error::{SourceError, foreign_text};
+use crate::error::{SourceError, reasons};
 use crate::progress::FetchEvent;
 use crate::read;
 use crate::reference::{self, Reference, Tip};
@@ -23,12 +23,8 @@ const SUFFIXES: [&str; 4] = ["/.git", "", ".git/.git", ".git"];
 /// Reads one revision of the repository at a path.
 pub(crate) fn fetch(path: &Path, reference: &Reference, session: &Session) -> Result<Snapshot, SourceError> {
     let repository = open(path, session)?;
-    let store = read::open_store(repository.objects.store_ref().path(), session).map_err(|error| {
-        SourceError::Unreadable {
-            remote: session.remote.clone(),
-            reason: foreign_text(error.to_string().as_bytes()),
-        }
-    })?;
+    let store = read::open_store(repository.objects.store_ref().path(), session)
+        .map_err(|error| unreadable(&error, session))?;
     let tip = resolve(&repository, &store, reference, session)?;
     let label = tip.label(reference);
     session.emit(FetchEvent::Resolved {
@@ -63,15 +59,16 @@ fn open(path: &Path, session: &Session) -> Result<gix::Repository, SourceError> 
         ));
     }
     let options = gix::open::Options::isolated().open_path_as_is(true);
-    let repository = gix::open_opts(&directory, options).map_err(|error| unreadable(&error, session))?;
-    if repository.object_hash() != gix::hash::Kind::Sha1 {
-        let format = repository.object_hash().to_string();
-        return Err(SourceError::ObjectFormat {
-            remote: session.remote.clone(),
-            format,
-        });
+    gix::open_opts(&directory, options).map_err(|error| not_opened(&error, session))
+}
+
+/// The protocol library is built for SHA-1 and fails on the configuration of any other repository.
+fn not_opened(error: &gix::Error, session: &Session) -> SourceError {
+    let reason = reasons(error);
+    if reason.contains("sha256") {
+        return SourceError::ObjectFormat { remote: session.remote.clone(), format: "sha256".to_owned() };
     }
-    Ok(repository)
+    SourceError::Unreadable { remote: session.remote.clone(), reason }
 }
 
 /// The repository at a path, as Git looks for it: a work tree, a bare repository, or either with `.git` left off.
@@ -174,10 +171,6 @@ fn names(repository: &gix::Repository, session: &Session) -> Result<Vec<String>,
         .collect())
 }
 
-fn unreadable(error: &dyn std::fmt::Display, session: &Session) -> SourceError {
-    let reason = foreign_text(error.to_string().as_bytes());
-    SourceError::Unreadable {
-        remote: session.remote.clone(),
-        reason,
-    }
+fn unreadable(error: &dyn std::error::Error, session: &Session) -> SourceError {
+    SourceError::Unreadable { remote: session.remote.clone(), reason: reasons(error) }
 }

@@ -26,7 +26,7 @@ use gix_transport::client::blocking_io::http::Transport;
 use reqwest::Url;
 
 use crate::cache::Cache;
-use crate::error::{SourceError, foreign_text};
+use crate::error::{SourceError, foreign_text, reasons};
 use crate::http::{Client, GitHttp};
 use crate::options::{CacheDir, SourceOptions};
 use crate::progress::FetchEvent;
@@ -243,12 +243,13 @@ impl<'a> Connection<'a> {
         let misunderstood = |error: &dyn std::error::Error| job.misunderstood(error);
         let sent = arguments.send(&mut self.transport, true);
         let mut reader = sent.map_err(|error| misunderstood(&error))?;
-        reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
         let response = Response::from_line_reader(version, &mut reader, true, false);
         let response = response.map_err(|error| misunderstood(&error))?;
         if !response.has_pack() {
             return Err(job.misunderstood(&std::io::Error::other("there is no pack in the answer")));
         }
+        // From here on the server sends side bands; without a handler they would not be told apart.
+        reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
         self.job.receive(&mut reader, cache)?;
         drop(reader);
         let shallow = apply(cache.shallow(), response.shallow_updates());
@@ -324,16 +325,7 @@ impl Job {
                 }
             }
             (Some(fault), _) => fault,
-            (None, _) => {
-                let causes = std::iter::successors(Some(error), |error| error.source());
-                let mut reasons: Vec<String> = causes.map(ToString::to_string).collect();
-                reasons.dedup();
-                let reason = foreign_text(reasons.join(": ").as_bytes());
-                SourceError::Protocol {
-                    remote: self.session.remote.clone(),
-                    reason,
-                }
-            }
+            (None, _) => SourceError::Protocol { remote: self.session.remote.clone(), reason: reasons(error) },
         }
     }
 }

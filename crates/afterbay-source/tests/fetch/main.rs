@@ -1,0 +1,12 @@
+//! Fetches real repositories, made by the `git` command and served by `git http-backend`.
+//!
+//! These tests need `git` (with `http-backend`, Debian package `git`) and fail with that sentence where
+//! it is missing. They need no network beyond the loopback interface.
+
+mod cache;
+mod http;
+mod isolation;
+mod limits;
+mod local;
+mod support;
+mod tls;
