@@ -1,0 +1,289 @@
+//! What can be wrong with a build. All of it is reported, each with its place.
+
+use std::fmt;
+
+use afterbay_manifest::{ObjectError, ObjectRef, Origin, Place, TreeError, TreePath};
+use thiserror::Error;
+
+/// One thing that is wrong with a build.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RenderError {
+    /// The path of the build is not a directory of the tree.
+    #[error("cannot build {path}: {source}")]
+    Target {
+        /// The path asked for.
+        path: TreePath,
+        /// Why.
+        source: TreeError,
+    },
+    /// A directory has more than one kustomization file.
+    #[error("{directory}: has {}; keep one of them, kustomize refuses to choose", files.join(" and "))]
+    ManyKustomizationFiles {
+        /// The directory.
+        directory: TreePath,
+        /// The files found.
+        files: Vec<String>,
+    },
+    /// A directory listed in `resources` has no kustomization file.
+    #[error(
+        "{place}: resource {entry:?} is a directory without kustomization.yaml, kustomization.yml or Kustomization; \
+         list its files, or give it one"
+    )]
+    NoKustomizationFile {
+        /// The entry.
+        place: Place,
+        /// The path as written.
+        entry: String,
+    },
+    /// The kustomization file is encrypted.
+    #[error(
+        "{file}: is encrypted; a kustomization file says what to build and must be plain text, encrypt the files it lists"
+    )]
+    EncryptedKustomization {
+        /// The file.
+        file: TreePath,
+    },
+    /// The text is not YAML.
+    #[error("{place}: {message}")]
+    Yaml {
+        /// The place.
+        place: Place,
+        /// What is wrong.
+        message: String,
+    },
+    /// The text of a file cannot be split into documents as kustomize splits it.
+    #[error("{place}: {message}")]
+    Separator {
+        /// The place.
+        place: Place,
+        /// What is wrong.
+        message: &'static str,
+    },
+    /// A field of a kustomization file has the wrong form.
+    #[error("{place}: {field} {problem}")]
+    Field {
+        /// The place.
+        place: Place,
+        /// The field as written.
+        field: String,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+    /// A field is written twice, in two spellings.
+    #[error(
+        "{place}: {field} is the same field as the one on line {first}; kustomize reads keys without regard to case"
+    )]
+    RepeatedField {
+        /// The second place.
+        place: Place,
+        /// The second spelling.
+        field: String,
+        /// Line of the first.
+        first: u32,
+    },
+    /// Fields that kustomize knows or not, and this build does not apply. One error for the whole build.
+    #[error("{}", unsupported(.fields))]
+    Unsupported {
+        /// Every such field of every kustomization file of the build.
+        fields: Vec<UnsupportedField>,
+    },
+    /// The kustomization file of a base says nothing.
+    #[error("{file}: is empty; list what it builds under resources")]
+    EmptyKustomization {
+        /// The file.
+        file: TreePath,
+    },
+    /// An entry of `resources` is on another machine.
+    #[error(
+        "{place}: resource {entry:?} is remote, and remote bases are not fetched; copy it into the repository, \
+         so that its content is part of the revision"
+    )]
+    Remote {
+        /// The place.
+        place: Place,
+        /// The entry, without credentials.
+        entry: String,
+    },
+    /// An entry of `resources` leads nowhere.
+    #[error("{place}: resource {entry:?}: {source}")]
+    Resource {
+        /// The place.
+        place: Place,
+        /// The entry as written.
+        entry: String,
+        /// Why.
+        source: TreeError,
+    },
+    /// An entry of `resources` is not usable as a path.
+    #[error("{place}: resource {entry:?} {problem}")]
+    Entry {
+        /// The place.
+        place: Place,
+        /// The entry as written.
+        entry: String,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// A base contains the kustomization that lists it.
+    #[error(
+        "{place}: resource {entry:?} is a cycle: it leads to {base}, which is or holds {visited}, where this build \
+         comes from; a base must lie beside or below what builds on it"
+    )]
+    Cycle {
+        /// The place.
+        place: Place,
+        /// The entry as written.
+        entry: String,
+        /// The directory it leads to.
+        base: TreePath,
+        /// The directory that is being built.
+        visited: TreePath,
+    },
+    /// A document is not a Kubernetes object.
+    #[error(transparent)]
+    Object(ObjectError),
+    /// Something inside an object has a form that the build cannot use.
+    #[error("{origin}: {object}: {path} {problem}")]
+    Shape {
+        /// Where the object stands.
+        origin: Origin,
+        /// The object.
+        object: String,
+        /// The field in it.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Two objects have one identity.
+    #[error(
+        "{second}: {object} is defined twice, first at {first}; remove one, or give it another name or namespace"
+    )]
+    Duplicate {
+        /// The object.
+        object: Box<ObjectRef>,
+        /// Where it stands first.
+        first: Box<Origin>,
+        /// Where it stands again.
+        second: Box<Origin>,
+    },
+    /// `namespace:` gives two objects one identity.
+    #[error(
+        "{place}: namespace {namespace:?} makes {object} out of two objects, at {first} and at {second}; \
+         rename one of them"
+    )]
+    NamespaceConflict {
+        /// The `namespace` field.
+        place: Place,
+        /// Its value.
+        namespace: String,
+        /// The identity both would have.
+        object: Box<ObjectRef>,
+        /// One object.
+        first: Box<Origin>,
+        /// The other.
+        second: Box<Origin>,
+    },
+    /// More than one object may be meant by a reference.
+    #[error("{origin}: {object}: {path} may mean {}; give them different names", candidates.join(" or "))]
+    AmbiguousReference {
+        /// Where the referrer stands.
+        origin: Origin,
+        /// The referrer.
+        object: Box<ObjectRef>,
+        /// The field of the reference.
+        path: String,
+        /// The objects it may mean.
+        candidates: Vec<String>,
+    },
+}
+
+/// A field of a kustomization file that is not applied.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnsupportedField {
+    /// Where it stands.
+    pub place: Place,
+    /// The field as written, or `kind: Component`.
+    pub field: String,
+    /// Whether kustomize 5.8.2 knows it.
+    pub known: bool,
+}
+
+/// What stands somewhere, with its article.
+pub(crate) fn an(found: &str) -> String {
+    let article = if found.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {found}")
+}
+
+fn unsupported(fields: &[UnsupportedField]) -> String {
+    let mut text = String::from(
+        "the build needs fields that are not supported yet; apply what `kustomize build` prints with \
+         `afterbay apply -f -`, or remove them:",
+    );
+    for field in fields {
+        let note = if field.known {
+            ""
+        } else {
+            " (no such field in kustomize either)"
+        };
+        text.extend(["\n  ", &field.place.to_string(), ": ", &field.field, note]);
+    }
+    text
+}
+
+/// Everything that is wrong with a build; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct RenderErrors(pub Vec<RenderError>);
+
+impl RenderErrors {
+    /// The value if nothing is wrong.
+    pub(crate) fn check<T>(errors: Vec<RenderError>, value: T) -> Result<T, Self> {
+        if errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(Self(merge_unsupported(errors)))
+        }
+    }
+}
+
+impl fmt::Display for RenderErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Joins the unsupported fields of all files into one error, in the place of the first.
+fn merge_unsupported(errors: Vec<RenderError>) -> Vec<RenderError> {
+    let mut merged: Vec<RenderError> = Vec::with_capacity(errors.len());
+    let mut at = None;
+    for error in errors {
+        match (error, at) {
+            (RenderError::Unsupported { fields: more }, Some(index)) => {
+                if let Some(RenderError::Unsupported { fields }) = merged.get_mut(index) {
+                    fields.extend(
+                        more.into_iter()
+                            .filter(|field| !fields.contains(field))
+                            .collect::<Vec<_>>(),
+                    );
+                }
+            }
+            (error, _) => {
+                if matches!(error, RenderError::Unsupported { .. }) {
+                    at = Some(merged.len());
+                }
+                // A base that two overlays list is reported once.
+                if !merged.contains(&error) {
+                    merged.push(error);
+                }
+            }
+        }
+    }
+    merged
+}

@@ -1,0 +1,251 @@
+//! A file with objects: documents, lists, and the objects in them, in kustomize's order.
+
+use std::collections::VecDeque;
+
+use afterbay_manifest::yaml::{Document, Table, YamlErrors};
+use afterbay_manifest::{
+    File, FileTree, KeyPath, Mapping, Node, Object, ObjectError, Origin, Place, Position, TreePath, Value,
+    Warning,
+};
+
+use crate::annotation::{self, Spellings};
+use crate::error::{RenderError, an};
+use crate::namespace::Misshapen;
+
+/// What a file held, as far as it could be read.
+#[derive(Default)]
+pub(crate) struct Contents {
+    pub(crate) objects: Vec<Object>,
+    pub(crate) errors: Vec<RenderError>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// An object or list that waits to be read, with where it stands.
+struct Waiting<'a> {
+    node: Node,
+    document: usize,
+    /// The document whose spellings count; `None` once kustomize has gone through JSON.
+    spelled_in: Option<&'a Document>,
+}
+
+/// Reads a resource file.
+pub(crate) fn file(tree: &FileTree, path: &TreePath) -> Contents {
+    let mut contents = Contents::default();
+    match tree.file(path) {
+        Ok((real, file)) => contents.read(&real, file),
+        Err(source) => contents.errors.push(RenderError::Target {
+            path: path.clone(),
+            source,
+        }),
+    }
+    contents
+}
+
+/// The errors of the YAML reader with the file's name.
+pub(crate) fn yaml_errors(file: &TreePath, errors: YamlErrors) -> impl Iterator<Item = RenderError> {
+    let place = |position: Position| Place::new(file.clone(), position);
+    let errors: Vec<RenderError> = errors
+        .0
+        .into_iter()
+        .map(|error| RenderError::Yaml {
+            place: place(error.position),
+            message: error.message,
+        })
+        .collect();
+    errors.into_iter()
+}
+
+impl Contents {
+    fn read(&mut self, path: &TreePath, file: &File) {
+        let documents = match file.documents() {
+            Ok(documents) => documents,
+            Err(errors) => {
+                self.errors.extend(yaml_errors(path, errors));
+                return;
+            }
+        };
+        // Opened documents were written by us, so only text of the revision can be split in an odd way.
+        let pieces = if file.is_opened() {
+            documents.len()
+        } else {
+            self.split(path, file.source())
+        };
+        let mut queue = VecDeque::new();
+        for document in documents.iter() {
+            match document.resolve(Table::Kustomize) {
+                Ok(Some(node)) => {
+                    queue.push_back(Waiting {
+                        node,
+                        document: document.index,
+                        spelled_in: Some(document),
+                    });
+                }
+                Ok(None) => {}
+                Err(errors) => self.errors.extend(yaml_errors(path, errors)),
+            }
+        }
+        while let Some(waiting) = queue.pop_front() {
+            self.take(path, waiting, pieces == 1, &mut queue);
+        }
+    }
+
+    /// Reads one object, or puts the items of a list at the end of the queue, where kustomize puts them.
+    fn take<'a>(
+        &mut self,
+        path: &TreePath,
+        waiting: Waiting<'a>,
+        is_only_piece: bool,
+        queue: &mut VecDeque<Waiting<'a>>,
+    ) {
+        let Waiting {
+            node,
+            document,
+            spelled_in,
+        } = waiting;
+        if is_nothing(&node) {
+            return;
+        }
+        let origin = Origin {
+            file: path.clone(),
+            document,
+            position: node.position,
+        };
+        match into_list(node) {
+            Listing::Object(node) => {
+                let spellings = || spelled_in.map(annotation::spellings);
+                match object(node, origin, spellings) {
+                    Ok(object) => self.objects.push(object),
+                    Err(error) => self.errors.push(error),
+                }
+            }
+            Listing::List { kind, items } => {
+                let keeps_spelling = is_only_piece && (kind == "List" || kind == "ResourceList");
+                let spelled_in = spelled_in.filter(|_| keeps_spelling);
+                queue.extend(items.into_iter().map(|node| Waiting {
+                    node,
+                    document,
+                    spelled_in,
+                }));
+            }
+            Listing::Odd { kind, found } => {
+                self.errors.push(shape(&origin, kind, items_problem(found)));
+            }
+        }
+    }
+
+    /// Counts the pieces kustomize splits a text into, and refuses what it would refuse or lose.
+    fn split(&mut self, path: &TreePath, source: &[u8]) -> usize {
+        let mut pieces = 1;
+        let mut ended = false;
+        for (index, line) in source.split(|byte| *byte == b'\n').enumerate() {
+            let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            let place = || Place::new(path.clone(), Position::new(number, 1));
+            let rest = |mark: &[u8]| line.strip_prefix(mark).map(<[u8]>::trim_ascii);
+            if let Some(rest) = rest(b"---") {
+                ended = false;
+                if index == 0 {
+                    continue;
+                }
+                pieces += 1;
+                if !rest.is_empty() && !rest.starts_with(b"#") {
+                    let message =
+                        "kustomize takes no content behind the document separator ---; begin a new line";
+                    self.errors.push(RenderError::Separator {
+                        place: place(),
+                        message,
+                    });
+                }
+            } else if rest(b"...").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"#")) {
+                ended = true;
+            } else if ended && !line.trim_ascii().is_empty() && !line.trim_ascii().starts_with(b"#") {
+                ended = false;
+                let message =
+                    "kustomize ignores what follows the end mark ...; begin a new document with ---";
+                self.errors.push(RenderError::Separator {
+                    place: place(),
+                    message,
+                });
+            }
+        }
+        pieces
+    }
+}
+
+/// An object, with annotations as texts.
+fn object(
+    mut node: Node,
+    origin: Origin,
+    spellings: impl FnOnce() -> Option<Spellings>,
+) -> Result<Object, RenderError> {
+    // Identity first: an object without a name is better told that than told about its annotations.
+    if node.as_mapping().is_none() {
+        return Err(RenderError::Object(ObjectError::NotAnObject {
+            origin,
+            found: node.kind_name(),
+        }));
+    }
+    let annotations = annotation::to_text(&mut node, spellings);
+    let object = Object::new(node, origin).map_err(RenderError::Object)?;
+    match annotations {
+        Ok(()) => Ok(object),
+        Err(misshapen) => Err(shape(object.origin(), object.reference().to_string(), misshapen)),
+    }
+}
+
+pub(crate) fn shape(origin: &Origin, object: String, misshapen: Misshapen) -> RenderError {
+    let Misshapen { path, problem } = misshapen;
+    RenderError::Shape {
+        origin: origin.clone(),
+        object,
+        path: path.to_string(),
+        problem,
+    }
+}
+
+/// A node, told apart from a list of objects.
+pub(crate) enum Listing {
+    /// Not a list.
+    Object(Node),
+    /// A list and its items.
+    List { kind: String, items: Vec<Node> },
+    /// A list whose items are not a list.
+    Odd { kind: String, found: &'static str },
+}
+
+/// A kind that ends in `List` and has `items` is a list, whatever its group; without `items` it is an object.
+pub(crate) fn into_list(mut node: Node) -> Listing {
+    let kind = node
+        .get("kind")
+        .and_then(Node::as_plain_str)
+        .filter(|kind| kind.ends_with("List"));
+    let Some(kind) = kind.map(str::to_owned) else {
+        return Listing::Object(node);
+    };
+    let Some(items) = node.as_mapping_mut().and_then(|entries| entries.get_mut("items")) else {
+        return Listing::Object(node);
+    };
+    let found = items.kind_name();
+    match std::mem::replace(&mut items.value, Value::Scalar(afterbay_manifest::Scalar::Null)) {
+        Value::Sequence(items) => Listing::List { kind, items },
+        Value::Scalar(afterbay_manifest::Scalar::Null) => Listing::List {
+            kind,
+            items: Vec::new(),
+        },
+        _ => Listing::Odd { kind, found },
+    }
+}
+
+pub(crate) fn items_problem(found: &str) -> Misshapen {
+    let problem = format!("is {} where a list of objects is expected", an(found));
+    Misshapen {
+        path: KeyPath::of_keys(["items"]),
+        problem,
+    }
+}
+
+/// `null`, `{}` and `[]` stand for no object.
+pub(crate) fn is_nothing(node: &Node) -> bool {
+    node.is_null()
+        || node.as_mapping().is_some_and(Mapping::is_empty)
+        || node.as_sequence().is_some_and(<[Node]>::is_empty)
+}

@@ -1,0 +1,161 @@
+//! The build: reads what a target lists, brings it together, and finishes it once at the root.
+
+use std::collections::HashMap;
+
+use afterbay_manifest::{FileTree, Object, Place, RenderedSet, Revision, TreePath, Warning};
+
+use crate::error::{RenderError, RenderErrors};
+use crate::locate::{self, Entry, Target};
+use crate::resource::{Identity, Resource};
+use crate::{annotation, namespace, read, reference};
+
+/// Builds a directory into objects, in kustomize's input order.
+///
+/// Everything that is wrong with it is returned together. Warnings name scalars that kustomize and `kubectl apply`
+/// read differently.
+pub fn render(tree: &FileTree, path: &TreePath, revision: Revision) -> Result<RenderedSet, RenderErrors> {
+    let located = locate::locate(tree, path)?;
+    let mut build = Build {
+        tree,
+        errors: Vec::new(),
+        warnings: located.warnings,
+    };
+    let resources = build.target(&located.target);
+    let objects = build.finish(resources);
+    // A file that two bases list is read twice; what there is to say about it is said once.
+    let mut warnings: Vec<Warning> = Vec::with_capacity(build.warnings.len());
+    for warning in build.warnings {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+    RenderErrors::check(
+        build.errors,
+        RenderedSet {
+            revision,
+            objects,
+            warnings,
+        },
+    )
+}
+
+struct Build<'a> {
+    tree: &'a FileTree,
+    errors: Vec<RenderError>,
+    warnings: Vec<Warning>,
+}
+
+impl Build<'_> {
+    fn target(&mut self, target: &Target) -> Vec<Resource> {
+        let mut merged = Merged::default();
+        for entry in &target.entries {
+            let resources = match entry {
+                Entry::File(path) => self.file(path),
+                Entry::Base(base) => self.target(base),
+            };
+            for resource in resources {
+                self.errors.extend(merged.add(resource));
+            }
+        }
+        match (&target.namespace, &target.file) {
+            (Some(namespace), Some(file)) => {
+                let place = Place::new(file.clone(), namespace.position);
+                self.move_all(merged.resources, &namespace.text, &place)
+            }
+            _ => merged.resources,
+        }
+    }
+
+    fn file(&mut self, path: &TreePath) -> Vec<Resource> {
+        let contents = read::file(self.tree, path);
+        self.errors.extend(contents.errors);
+        self.warnings.extend(contents.warnings);
+        contents.objects.into_iter().map(Resource::new).collect()
+    }
+
+    /// Applies `namespace:` to everything below it.
+    fn move_all(&mut self, resources: Vec<Resource>, namespace: &str, place: &Place) -> Vec<Resource> {
+        let mut moved = Merged::default();
+        for resource in resources {
+            let Some(resource) = self.move_one(resource, namespace) else {
+                continue;
+            };
+            if let Some(RenderError::Duplicate {
+                object,
+                first,
+                second,
+            }) = moved.add(resource)
+            {
+                self.errors.push(RenderError::NamespaceConflict {
+                    place: place.clone(),
+                    namespace: namespace.to_owned(),
+                    object,
+                    first,
+                    second,
+                });
+            }
+        }
+        moved.resources
+    }
+
+    fn move_one(&mut self, resource: Resource, namespace: &str) -> Option<Resource> {
+        if annotation::is_helm_generated(resource.object().body()) {
+            return Some(resource);
+        }
+        let resource = resource.remember();
+        let (gvk, origin) = (resource.gvk().clone(), resource.origin().clone());
+        let name = resource.object().reference().to_string();
+        let mut misshapen = None;
+        let moved = resource.map_body(|body| misshapen = namespace::set(body, &gvk, namespace).err());
+        if let Some(misshapen) = misshapen {
+            self.errors.push(read::shape(&origin, name, misshapen));
+            return None;
+        }
+        moved
+            .map_err(|error| self.errors.push(RenderError::Object(error)))
+            .ok()
+    }
+
+    /// What happens once, at the root: references follow, local configuration goes, and so do internal annotations.
+    fn finish(&mut self, resources: Vec<Resource>) -> Vec<Object> {
+        let resources = reference::follow(resources, &mut self.errors);
+        let mut objects = Vec::with_capacity(resources.len());
+        for resource in resources {
+            if annotation::is_local(resource.object().body()) {
+                continue;
+            }
+            match resource.into_object().map_body(annotation::remove_internal) {
+                Ok(object) => objects.push(object),
+                Err(error) => self.errors.push(RenderError::Object(error)),
+            }
+        }
+        objects
+    }
+}
+
+/// Resources with distinct identities, in the order they came.
+#[derive(Default)]
+struct Merged {
+    resources: Vec<Resource>,
+    index: HashMap<Identity, usize>,
+}
+
+impl Merged {
+    /// Adds a resource, or says which one is there already.
+    fn add(&mut self, resource: Resource) -> Option<RenderError> {
+        if let Some(first) = self
+            .index
+            .get(&resource.identity())
+            .and_then(|index| self.resources.get(*index))
+        {
+            return Some(RenderError::Duplicate {
+                object: Box::new(resource.object().reference().clone()),
+                first: Box::new(first.origin().clone()),
+                second: Box::new(resource.origin().clone()),
+            });
+        }
+        self.index.insert(resource.identity(), self.resources.len());
+        self.resources.push(resource);
+        None
+    }
+}
