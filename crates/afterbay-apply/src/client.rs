@@ -1,0 +1,210 @@
+//! The connection to one API server: kubeconfig, authentication, timeouts, retries.
+//!
+//! Requests are built here and sent through [`kube::Client::send`], the one call of `kube` that never
+//! looks at a body. Its typed calls log what they cannot parse, and a Secret is among it; nothing in
+//! this crate uses them. What a server answers stays in types without `Debug` until it was scrubbed.
+
+mod request;
+mod retry;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use thiserror::Error;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+pub(crate) use request::{Body, Method, Request, Response, query_value, segment};
+pub(crate) use retry::{Failure, Status, is_bad_input};
+
+/// How to reach a cluster.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// The kubeconfig file; `None` reads `KUBECONFIG`, then `~/.kube/config`, then the service account of a Pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; `None` takes the current one.
+    pub context: Option<String>,
+    /// How long everything done through this connection may take together.
+    pub timeout: Duration,
+    /// How long the server may take for one answer.
+    pub request_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    /// The current context, five minutes in all, thirty seconds for one answer.
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            timeout: Duration::from_secs(300),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why there is no connection. Nothing has been sent yet.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The kubeconfig cannot be read or does not have what was asked for.
+    #[error("the kubeconfig{} cannot be used: {problem}", display_path(file.as_ref()))]
+    Kubeconfig {
+        /// The file, when one was named.
+        file: Option<PathBuf>,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The client cannot be made from it: certificates, credential plugin, proxy.
+    #[error("no client can be made for {server}: {problem}")]
+    Client {
+        /// The server's address.
+        server: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl ConnectError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Kubeconfig { .. } => {
+                "name a kubeconfig and a context that `kubectl config get-contexts` lists"
+            }
+            Self::Client { .. } => {
+                "check the certificates, the credential plugin and the proxy of this context"
+            }
+        }
+    }
+}
+
+fn display_path(file: Option<&PathBuf>) -> String {
+    file.map(|file| format!(" {}", file.display()))
+        .unwrap_or_default()
+}
+
+/// A connection to one API server. Clones share it.
+#[derive(Clone)]
+pub struct Client {
+    inner: kube::Client,
+    server: String,
+    request_timeout: Duration,
+    deadline: Instant,
+    /// Seconds by which the server's clock is ahead of ours, as of its last answer.
+    ahead: Arc<AtomicI64>,
+}
+
+/// Reads the kubeconfig and prepares a connection. Sends nothing.
+///
+/// The clock of [`ConnectOptions::timeout`] starts here; [`Client::within`] starts it anew. A credential
+/// plugin that the kubeconfig names is run, as `kubectl` does.
+pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
+    let kubeconfig = |problem: &dyn std::error::Error| ConnectError::Kubeconfig {
+        file: options.kubeconfig.clone(),
+        problem: chain(problem),
+    };
+    let choice = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let mut config = match (&options.kubeconfig, &options.context) {
+        (Some(file), _) => {
+            let file = Kubeconfig::read_from(file).map_err(|error| kubeconfig(&error))?;
+            kube::Config::from_custom_kubeconfig(file, &choice)
+                .await
+                .map_err(|error| kubeconfig(&error))?
+        }
+        (None, Some(_)) => kube::Config::from_kubeconfig(&choice)
+            .await
+            .map_err(|error| kubeconfig(&error))?,
+        (None, None) => kube::Config::infer()
+            .await
+            .map_err(|error| kubeconfig(&error))?,
+    };
+    // Retries are ours: they know the deadline, have jitter, and end before it.
+    config.default_retry = false;
+    config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
+    let server = config.cluster_url.to_string();
+    let namespace = config.default_namespace.clone();
+    let inner = kube::Client::try_from(config).map_err(|error| ConnectError::Client {
+        server: server.clone(),
+        problem: chain(&error),
+    })?;
+    tracing::debug!(server, namespace, "client ready");
+    Ok(Client {
+        inner,
+        server,
+        request_timeout: options.request_timeout,
+        deadline: Instant::now() + options.timeout,
+        ahead: Arc::default(),
+    })
+}
+
+impl Client {
+    /// The namespace of the context; `default` when it names none.
+    pub fn default_namespace(&self) -> &str {
+        self.inner.default_namespace()
+    }
+
+    /// The server's address, as messages name it.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The same connection with its clock started anew.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + timeout,
+            ..self.clone()
+        }
+    }
+
+    /// When everything done through this connection has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Sends a request until it is answered, retrying what a second attempt may mend.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Response, Failure> {
+        let response = retry::send(self, request).await?;
+        if let Some(date) = response.date {
+            let ahead = (date - OffsetDateTime::now_utc()).whole_seconds();
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
+        Ok(response)
+    }
+
+    /// The server's clock, to the second.
+    pub(crate) fn server_now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + time::Duration::seconds(self.ahead.load(Ordering::Relaxed))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_service(inner: kube::Client, timeout: Duration) -> Self {
+        Self {
+            inner,
+            server: "http://server.test/".to_owned(),
+            request_timeout: timeout,
+            deadline: Instant::now() + timeout,
+            ahead: Arc::default(),
+        }
+    }
+}
+
+/// An error with its causes, outermost first, without saying the same twice.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,77 @@
+//! Deletes everything that an inventory owns, and the inventory.
+
+use std::collections::BTreeMap;
+
+use afterbay_manifest::{Revision, Scrubber};
+
+use crate::client::Client;
+use crate::error::ApplyErrors;
+use crate::execute::{ApplyEvent, ApplyFailure, Pruned, keep_alive, prune, prune_report};
+use crate::inventory::{Inventory, Key, Store};
+use crate::observe;
+use crate::plan::{Fate, prunes};
+use crate::report::{ApplyReport, Counts};
+use crate::{ApplyOptions, Mode, Prune};
+
+/// Deletes what the inventory owns, in the reverse order of applying, with the same rules as pruning:
+/// what is not ours any more, or what a control of Flux keeps, stays. Then the inventory goes; it stays
+/// when something in it could not be deleted.
+pub async fn delete(
+    client: &Client,
+    inventory: Inventory,
+    options: &ApplyOptions,
+    events: &mut dyn FnMut(ApplyEvent<'_>),
+) -> Result<ApplyReport, Box<ApplyFailure>> {
+    let scrubber = Scrubber::default();
+    let mut report = ApplyReport {
+        revision: inventory.revision().map_or_else(|| Revision::UNKNOWN.to_string(), str::to_owned),
+        dry_run: options.mode == Mode::DryRun,
+        inventory: inventory.state().map(|state| state.parent.display()),
+        prunes_everything: true,
+        counts: Counts::default(),
+        objects: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let Some(state) = inventory.state().filter(|_| inventory.exists()) else {
+        return Ok(report);
+    };
+    let failure = |errors, report: ApplyReport| Box::new(ApplyFailure { errors, report });
+    let members = match observe::members(client, &inventory, options).await {
+        Ok(members) => members,
+        Err(errors) => return Err(failure(errors, report)),
+    };
+    let steps = prunes(&[], &inventory, &members, Prune::Delete);
+    let mut pruned: Vec<Option<Pruned>> = steps.iter().map(|_| None).collect();
+    let mut errors = Vec::new();
+    if options.mode == Mode::Write {
+        let writes = steps.iter().filter(|step| matches!(step.fate, Fate::Delete { .. })).count();
+        events(ApplyEvent::Started { writes });
+        let mut store = match Store::acquire(client, state, &state.entries).await {
+            Ok(store) => store,
+            Err(error) => return Err(failure(error.into(), report)),
+        };
+        errors = tokio::select! {
+            errors = prune(client, &steps, options, &scrubber, &mut pruned, events) => errors,
+            lost = keep_alive(client, Some(&mut store)) => vec![lost],
+        };
+        let left: BTreeMap<_, _> = steps
+            .iter()
+            .zip(&pruned)
+            .filter(|(_, pruned)| matches!(pruned, None | Some(Pruned::Kept)))
+            .map(|(step, _)| (Key::of(&step.entry.object), step.entry.clone()))
+            .collect();
+        let outcome = if left.is_empty() {
+            store.remove(client).await
+        } else {
+            store.finish(client, &left, None).await
+        };
+        errors.extend(outcome.err());
+    }
+    report.objects = steps
+        .iter()
+        .zip(&pruned)
+        .filter_map(|(step, pruned)| prune_report(step, pruned.as_ref(), report.dry_run))
+        .collect();
+    report.count();
+    if errors.is_empty() { Ok(report) } else { Err(failure(ApplyErrors::new(errors), report)) }
+}

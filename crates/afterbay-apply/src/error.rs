@@ -1,0 +1,374 @@
+//! Why nothing, or not everything, was applied. Every text of the server was scrubbed before it came here.
+
+mod refusal;
+
+use std::fmt;
+use std::time::Duration;
+
+use afterbay_manifest::{ObjectRef, Origin};
+use thiserror::Error;
+
+pub(crate) use refusal::{global, refused};
+
+/// The object an error is about, and where it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Identity, with the namespace it goes to.
+    pub object: ObjectRef,
+    /// File and line; `None` for an object that is only in the inventory.
+    pub origin: Option<Origin>,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Some(origin) => write!(f, "{origin}: {}", self.object),
+            None => self.object.fmt(f),
+        }
+    }
+}
+
+/// A field that another manager owns with another value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldConflict {
+    /// The field, as the server writes it: `.data.password`.
+    pub field: String,
+    /// The manager, and how it wrote, as the server writes it.
+    pub manager: String,
+}
+
+impl fmt::Display for FieldConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is owned by {}", self.field, self.manager)
+    }
+}
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum ApplyError {
+    /// No connection, or it broke, after several attempts.
+    #[error("{server} cannot be reached: {problem}")]
+    Unreachable {
+        /// The address.
+        server: String,
+        /// What happened to the last attempt.
+        problem: String,
+    },
+    /// The server did not answer in time, or the run's time is over.
+    #[error("{server} did not answer within {after:?}")]
+    TooSlow {
+        /// The address.
+        server: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// The time of the run is over.
+    #[error("the time for this run is over while waiting for {server}")]
+    OutOfTime {
+        /// The address.
+        server: String,
+    },
+    /// The credentials are not accepted.
+    #[error("{server} does not accept these credentials: {message}")]
+    Unauthorized {
+        /// The address.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server does not know the kind, and no CRD of this revision defines it.
+    #[error("{subject}: the server has no kind {kind} in {api_version}{}", served_as(served))]
+    UnknownKind {
+        /// The object.
+        subject: Box<Subject>,
+        /// The kind.
+        kind: String,
+        /// The `apiVersion` as written.
+        api_version: String,
+        /// Versions at which the kind is served instead.
+        served: Vec<String>,
+    },
+    /// The name cannot be part of a URL path, so no server has such an object.
+    #[error("{subject}: {name:?} is not a name the server can hold")]
+    InvalidName {
+        /// The object.
+        subject: Box<Subject>,
+        /// The name.
+        name: String,
+    },
+    /// The namespace is neither in the cluster nor in this revision.
+    #[error("{subject}: namespace {namespace:?} does not exist")]
+    NamespaceMissing {
+        /// The object.
+        subject: Box<Subject>,
+        /// The namespace.
+        namespace: String,
+    },
+    /// RBAC or admission forbids it.
+    #[error("{subject}: forbidden: {message}")]
+    Forbidden {
+        /// The object.
+        subject: Box<Subject>,
+        /// The server's words, which name user, verb and resource.
+        message: String,
+    },
+    /// Other managers own fields that this revision wants to set to something else.
+    #[error("{subject}: {}", list(conflicts))]
+    Conflict {
+        /// The object.
+        subject: Box<Subject>,
+        /// Each field with its owner.
+        conflicts: Vec<FieldConflict>,
+    },
+    /// A field that cannot change after creation has another value in the cluster.
+    #[error("{subject}: cannot be changed in place: {}", fields.join("; "))]
+    Immutable {
+        /// The object.
+        subject: Box<Subject>,
+        /// The fields with the server's words.
+        fields: Vec<String>,
+    },
+    /// The server finds the object invalid.
+    #[error("{subject}: invalid: {}", causes.join("; "))]
+    Invalid {
+        /// The object.
+        subject: Box<Subject>,
+        /// The server's reasons, one per field.
+        causes: Vec<String>,
+    },
+    /// The object does not fit the schema that its CRD in this revision declares.
+    #[error("{subject}: does not fit the schema of {crd}: {}", problems.join("; "))]
+    Schema {
+        /// The object.
+        subject: Box<Subject>,
+        /// The CRD's name.
+        crd: String,
+        /// What does not fit, by key path.
+        problems: Vec<String>,
+    },
+    /// The server refuses for another reason.
+    #[error("{subject}: refused with status {code}: {message}")]
+    Refused {
+        /// The object.
+        subject: Box<Subject>,
+        /// HTTP status.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The live object is a member of another `ApplySet`.
+    #[error("{subject}: belongs to another ApplySet ({other})")]
+    OwnedByOther {
+        /// The object.
+        subject: Box<Subject>,
+        /// The other's id, as in its label.
+        other: String,
+    },
+    /// The object in the revision sets the label that says whose it is.
+    #[error("{subject}: sets the label applyset.kubernetes.io/part-of, which says whose an object is")]
+    OwnLabel {
+        /// The object.
+        subject: Box<Subject>,
+    },
+    /// A CRD or Namespace was written but did not become ready.
+    #[error("{subject}: not ready: {state}")]
+    NotReady {
+        /// The object.
+        subject: Box<Subject>,
+        /// What it waits for.
+        state: String,
+    },
+    /// Another run holds the inventory.
+    #[error("inventory {inventory} is held by {holder} since {since}")]
+    Busy {
+        /// The inventory, as `namespace/name`.
+        inventory: String,
+        /// Who holds it.
+        holder: String,
+        /// Since when, RFC 3339.
+        since: String,
+    },
+    /// Another run took the inventory over while this one was writing.
+    #[error("inventory {inventory} was taken over by {holder}; this run stopped writing")]
+    TakenOver {
+        /// The inventory.
+        inventory: String,
+        /// Who holds it now.
+        holder: String,
+    },
+    /// Another run changed the inventory after it was read.
+    #[error("inventory {inventory} changed while this run was planning")]
+    InventoryChanged {
+        /// The inventory.
+        inventory: String,
+    },
+    /// The object with the inventory's name is not an inventory of ours.
+    #[error("inventory {inventory} cannot be used: {problem}")]
+    ForeignInventory {
+        /// The inventory.
+        inventory: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The inventory cannot be read or written.
+    #[error("inventory {inventory}: {problem}")]
+    Inventory {
+        /// The inventory.
+        inventory: String,
+        /// The server's words.
+        problem: String,
+    },
+    /// Two objects of the revision are one in the cluster.
+    #[error("{subject}: is in the revision twice, also as {other}")]
+    Twice {
+        /// The second.
+        subject: Box<Subject>,
+        /// The first, with its place.
+        other: String,
+    },
+    /// The live state was observed for another set of objects than the one to plan.
+    #[error("{subject}: was not observed in the cluster")]
+    NotObserved {
+        /// The object.
+        subject: Box<Subject>,
+    },
+}
+
+fn served_as(served: &[String]) -> String {
+    if served.is_empty() {
+        String::new()
+    } else {
+        format!(" (it has it in {})", served.join(", "))
+    }
+}
+
+fn list(conflicts: &[FieldConflict]) -> String {
+    let texts: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+impl ApplyError {
+    /// The object it is about.
+    pub fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::UnknownKind { subject, .. }
+            | Self::InvalidName { subject, .. }
+            | Self::NamespaceMissing { subject, .. }
+            | Self::Forbidden { subject, .. }
+            | Self::Conflict { subject, .. }
+            | Self::Immutable { subject, .. }
+            | Self::Invalid { subject, .. }
+            | Self::Schema { subject, .. }
+            | Self::Refused { subject, .. }
+            | Self::OwnedByOther { subject, .. }
+            | Self::OwnLabel { subject }
+            | Self::NotReady { subject, .. }
+            | Self::Twice { subject, .. }
+            | Self::NotObserved { subject } => Some(subject),
+            Self::Unreachable { .. }
+            | Self::TooSlow { .. }
+            | Self::OutOfTime { .. }
+            | Self::Unauthorized { .. }
+            | Self::Busy { .. }
+            | Self::TakenOver { .. }
+            | Self::InventoryChanged { .. }
+            | Self::ForeignInventory { .. }
+            | Self::Inventory { .. } => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "check the address in the kubeconfig, the network and the server, then run again",
+            Self::TooSlow { .. } | Self::OutOfTime { .. } => "run again, or allow more time with --timeout",
+            Self::Unauthorized { .. } => "renew the credentials of this context",
+            Self::UnknownKind { .. } => "install the CRD, add it to the revision, or correct apiVersion and kind",
+            Self::InvalidName { .. } => "choose a name without `/` and `%` that is not `.` or `..`",
+            Self::NamespaceMissing { .. } => "create the namespace, or add a Namespace object to the revision",
+            Self::Forbidden { .. } => "grant the permission named above to this identity",
+            Self::Conflict { .. } => "remove the field from the revision, let its owner give it up, or take it with --force-conflicts",
+            Self::Immutable { .. } => "keep the value, or delete the object in the cluster so that it is created anew",
+            Self::Invalid { .. } | Self::Schema { .. } | Self::Refused { .. } => "correct the object in the revision",
+            Self::OwnedByOther { .. } => "remove the object from the other set first, or take it over with --force-conflicts",
+            Self::OwnLabel { .. } => "remove the label from the object in the revision",
+            Self::NotReady { .. } => "look at the object's conditions in the cluster, then run again",
+            Self::Busy { .. } => "wait for the other run; what a dead run left expires by itself",
+            Self::TakenOver { .. } | Self::InventoryChanged { .. } => "run again: what is done already stays done",
+            Self::ForeignInventory { .. } => "choose another inventory name, or remove the object that has this one",
+            Self::Inventory { .. } => "this identity needs get, create, update and delete on the inventory's kind in its namespace",
+            Self::Twice { .. } => "keep one of them, or give them different namespaces",
+            Self::NotObserved { .. } => "observe the set that is planned",
+        }
+    }
+
+    /// Whether it says that the cluster is away, not that something is wrong with the objects.
+    pub fn is_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::TooSlow { .. } | Self::OutOfTime { .. } | Self::Unauthorized { .. }
+        )
+    }
+}
+
+/// Everything that stands against applying, in a stable order and without repetition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyErrors(Vec<ApplyError>);
+
+impl ApplyErrors {
+    /// The reasons, ordered by kind of reason, then by file and object.
+    pub fn new(errors: impl IntoIterator<Item = ApplyError>) -> Self {
+        let mut errors: Vec<_> = errors.into_iter().collect();
+        errors.sort();
+        errors.dedup();
+        Self(errors)
+    }
+
+    /// Each reason.
+    pub fn iter(&self) -> std::slice::Iter<'_, ApplyError> {
+        self.0.iter()
+    }
+
+    /// Number of reasons.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<ApplyError> for ApplyErrors {
+    fn from(error: ApplyError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl<'a> IntoIterator for &'a ApplyErrors {
+    type Item = &'a ApplyError;
+    type IntoIter = std::slice::Iter<'a, ApplyError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for ApplyErrors {
+    /// One reason a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApplyErrors {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! From what the server said to an [`ApplyError`], scrubbed on the way.
+
+use afterbay_manifest::Scrubber;
+
+use super::{ApplyError, FieldConflict, Subject};
+use crate::client::{Client, Failure, Status};
+
+/// A failure that concerns one object.
+pub(crate) fn refused(client: &Client, subject: &Subject, failure: Failure, scrubber: &Scrubber) -> ApplyError {
+    let boxed = Box::new(subject.clone());
+    match failure {
+        Failure::Status(status) if status.code != 401 => of_status(boxed, &status, scrubber),
+        Failure::Malformed { problem } => ApplyError::Refused {
+            subject: boxed,
+            code: 200,
+            message: format!("the answer is {}", scrubber.scrub(&problem)),
+        },
+        other => global(client, other, scrubber),
+    }
+}
+
+/// A failure that concerns the server as a whole.
+pub(crate) fn global(client: &Client, failure: Failure, scrubber: &Scrubber) -> ApplyError {
+    let server = client.server().to_owned();
+    match failure {
+        Failure::Status(status) if status.code == 401 => ApplyError::Unauthorized {
+            server,
+            message: scrubber.scrub(&status.message),
+        },
+        Failure::Status(status) => ApplyError::Unreachable {
+            server,
+            problem: format!("status {}: {}", status.code, scrubber.scrub(&status.message)),
+        },
+        Failure::Unreachable { problem } | Failure::Malformed { problem } => ApplyError::Unreachable {
+            server,
+            problem: scrubber.scrub(&problem),
+        },
+        Failure::Slow { after } => ApplyError::TooSlow { server, after },
+        Failure::Deadline => ApplyError::OutOfTime { server },
+    }
+}
+
+fn of_status(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> ApplyError {
+    let message = || scrubber.scrub(&without_values(&status.message));
+    let details = &status.details;
+    match (status.code, status.reason.as_str()) {
+        (404, _) if details.kind == "namespaces" && !details.name.is_empty() => ApplyError::NamespaceMissing {
+            subject,
+            namespace: details.name.clone(),
+        },
+        (403, _) => ApplyError::Forbidden {
+            subject,
+            message: message(),
+        },
+        (409, _)
+            if details
+                .causes
+                .iter()
+                .any(|cause| cause.reason == "FieldManagerConflict") =>
+        {
+            ApplyError::Conflict {
+                subject,
+                conflicts: conflicts(status, scrubber),
+            }
+        }
+        (422, _) => invalid(subject, status, scrubber),
+        (500, _) if crate::client::is_bad_input(status) => ApplyError::Invalid {
+            subject,
+            causes: vec![message()],
+        },
+        (code, _) => ApplyError::Refused {
+            subject,
+            code,
+            message: message(),
+        },
+    }
+}
+
+fn conflicts(status: &Status, scrubber: &Scrubber) -> Vec<FieldConflict> {
+    let mut conflicts: Vec<_> = status
+        .details
+        .causes
+        .iter()
+        .filter(|cause| cause.reason == "FieldManagerConflict")
+        .map(|cause| FieldConflict {
+            field: scrubber.scrub(&cause.field),
+            manager: scrubber.scrub(cause.message.trim_start_matches("conflict with ")),
+        })
+        .collect();
+    conflicts.sort();
+    conflicts
+}
+
+fn invalid(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> ApplyError {
+    let texts = |only: &dyn Fn(&str) -> bool| -> Vec<String> {
+        status
+            .details
+            .causes
+            .iter()
+            .filter(|cause| only(&cause.message))
+            .map(|cause| {
+                let message = scrubber.scrub(&without_values(&cause.message));
+                if cause.field.is_empty() || cause.field == "<nil>" {
+                    message
+                } else {
+                    format!("{}: {message}", scrubber.scrub(&cause.field))
+                }
+            })
+            .collect()
+    };
+    let is_immutable = |message: &str| message.contains("immutable");
+    let immutable = texts(&is_immutable);
+    if !immutable.is_empty() && immutable.len() == status.details.causes.len() {
+        return ApplyError::Immutable {
+            subject,
+            fields: immutable,
+        };
+    }
+    let mut causes = texts(&|_| true);
+    if causes.is_empty() {
+        causes.push(scrubber.scrub(&without_values(&status.message)));
+    }
+    ApplyError::Invalid { subject, causes }
+}
+
+/// The text without the value that `Invalid value: …` and Go's `Value:…` repeat.
+///
+/// The scrubber knows the run's opened values, but not a plain neighbour of theirs, a value made of
+/// them by the server, or one too short to tell; the field's name and the reason say enough.
+fn without_values(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::with_capacity(text.len());
+    while let Some((before, mark, after)) = next_value(rest) {
+        kept.push_str(before);
+        kept.push_str(mark);
+        kept.push('…');
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// Splits at the next repeated value: what stands before, the mark, and what follows the value.
+fn next_value(text: &str) -> Option<(&str, &'static str, &str)> {
+    const MARKS: [&str; 4] = [
+        "Invalid value: ",
+        "Unsupported value: ",
+        "Duplicate value: ",
+        "valueUnstructured{Value:",
+    ];
+    let (at, mark) = MARKS
+        .iter()
+        .filter_map(|mark| text.find(mark).map(|at| (at, *mark)))
+        .min()?;
+    let value = &text[at + mark.len()..];
+    Some((&text[..at], mark, &value[value_length(value)..]))
+}
+
+/// Length of a value as Go prints it: a quoted string, or anything up to where its brackets are
+/// closed and the message goes on.
+fn value_length(text: &str) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut depth = 0_usize;
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => {
+                quoted = !quoted;
+                if !quoted && depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ if quoted => {}
+            '{' | '[' | '(' => depth += 1,
+            '}' | ']' | ')' if depth == 0 => return at,
+            '}' | ']' | ')' => depth -= 1,
+            ':' | ',' if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn repeated_values_go_and_reasons_stay() {
+        for (text, expected) in [
+            (
+                r#"Invalid value: "kubernetes.io/tls": field is immutable"#,
+                "Invalid value: …: field is immutable",
+            ),
+            (
+                r#"Secret "a" is invalid: [type: Invalid value: "a \"b: c": field is immutable, data[x]: Required value]"#,
+                r#"Secret "a" is invalid: [type: Invalid value: …: field is immutable, data[x]: Required value]"#,
+            ),
+            (
+                "spec.selector: Invalid value: {\"a\":{\"b\":\"}\"}}: field is immutable",
+                "spec.selector: Invalid value: …: field is immutable",
+            ),
+            ("spec.n: Invalid value: 12: must be less", "spec.n: Invalid value: …: must be less"),
+            (
+                ".data.k: expected string, got &value.valueUnstructured{Value:12345}",
+                ".data.k: expected string, got &value.valueUnstructured{Value:…}",
+            ),
+            (
+                ".data.k: expected string, got &value.valueUnstructured{Value:map[string]interface {}{\"a\":\"b\"}}",
+                ".data.k: expected string, got &value.valueUnstructured{Value:…}",
+            ),
+            ("Unsupported value: \"x\": supported values: \"A\"", "Unsupported value: …: supported values: \"A\""),
+            ("nothing to hide", "nothing to hide"),
+        ] {
+            assert_eq!(without_values(text), expected);
+        }
+    }
+}

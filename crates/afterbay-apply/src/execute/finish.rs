@@ -1,0 +1,124 @@
+//! The report and the inventory of a run, finished or not.
+
+use std::collections::BTreeMap;
+
+use super::{ApplyFailure, Pruned, Run};
+use crate::Mode;
+use crate::error::{ApplyError, ApplyErrors};
+use crate::inventory::{Entry, Key};
+use crate::live::Verdict;
+use crate::plan::{Fate, PruneStep, Step};
+use crate::report::{Action, ApplyReport, Counts, ObjectReport};
+
+impl Run {
+    /// What is ours after what has been done so far.
+    pub(super) fn entries(&self) -> BTreeMap<Key, Entry> {
+        let revision = self.plan.revision();
+        let mut entries = self.plan.union();
+        for (step, written) in self.plan.steps.iter().zip(&self.written) {
+            let Some(entry) = entries.get_mut(&Key::of(&step.address.object)) else {
+                continue;
+            };
+            match (written, &step.verdict) {
+                (Some(written), _) => {
+                    entry.uid.clone_from(&written.uid);
+                    entry.since = revision.clone().or_else(|| entry.since.take());
+                }
+                (None, Verdict::Unchanged { .. }) if entry.since.is_none() => entry.since.clone_from(&revision),
+                _ => {}
+            }
+        }
+        for (prune, pruned) in self.plan.prunes.iter().zip(&self.pruned) {
+            if matches!(pruned, Some(Pruned::Deleted | Pruned::Released { .. })) {
+                entries.remove(&Key::of(&prune.entry.object));
+            }
+        }
+        entries
+    }
+
+    /// Whether the inventory would change although no object does.
+    pub(super) fn is_inventory_stale(&self) -> bool {
+        let Some(state) = &self.plan.state else {
+            return false;
+        };
+        let mut entries = self.entries();
+        for prune in &self.plan.prunes {
+            if matches!(prune.fate, Fate::Forget | Fate::Release { .. }) {
+                entries.remove(&Key::of(&prune.entry.object));
+            }
+        }
+        let revision = self.plan.revision();
+        let is_other_revision = revision.is_some() && revision.as_deref() != state.parent.revision();
+        !state.parent.is_settled() || entries != state.entries || is_other_revision
+    }
+
+    pub(super) fn failure(self, errors: Vec<ApplyError>) -> Box<ApplyFailure> {
+        Box::new(ApplyFailure {
+            errors: ApplyErrors::new(errors),
+            report: self.report(),
+        })
+    }
+
+    /// What was done; in a dry-run, what would be done.
+    pub(super) fn report(self) -> ApplyReport {
+        let is_dry_run = self.plan.options.mode == Mode::DryRun;
+        let steps = self
+            .plan
+            .steps
+            .iter()
+            .enumerate()
+            .filter_map(|(index, step)| self.step_report(index, step));
+        let prunes = self
+            .plan
+            .prunes
+            .iter()
+            .zip(&self.pruned)
+            .filter_map(|(prune, pruned)| prune_report(prune, pruned.as_ref(), is_dry_run));
+        let mut report = ApplyReport {
+            revision: self.plan.set.revision().to_string(),
+            dry_run: is_dry_run,
+            inventory: self.plan.state.as_ref().map(|state| state.parent.display()),
+            prunes_everything: self.plan.steps.is_empty() && !self.plan.prunes.is_empty(),
+            counts: Counts::default(),
+            objects: steps.chain(prunes).collect(),
+            warnings: self.warnings.clone(),
+        };
+        report.count();
+        report
+    }
+
+    /// `None` for what was not reached.
+    fn step_report(&self, index: usize, step: &Step) -> Option<ObjectReport> {
+        let is_dry_run = self.plan.options.mode == Mode::DryRun;
+        let (action, reason) = match (&self.written[index], &step.verdict) {
+            (Some(written), _) => (written.action, None),
+            (None, Verdict::Unchanged { .. }) => (Action::Unchanged, None),
+            (None, Verdict::Skip { reason, .. }) => (Action::Skipped, Some(reason.clone())),
+            (None, Verdict::Create | Verdict::Deferred { .. }) if is_dry_run => (Action::Created, None),
+            (None, Verdict::Configure { .. }) if is_dry_run => (Action::Configured, None),
+            (None, _) => return None,
+        };
+        let mut report = ObjectReport::new(&step.subject, action);
+        report.fields = step.verdict.fields();
+        report.deferred_for = self.deferred_for[index].iter().map(ToString::to_string).collect();
+        report.reason = reason;
+        Some(report)
+    }
+}
+
+/// `None` for what needs no word: members that were gone already, and what was not reached.
+pub(crate) fn prune_report(prune: &PruneStep, pruned: Option<&Pruned>, is_dry_run: bool) -> Option<ObjectReport> {
+    let skipped = |reason: &str| {
+        let mut report = ObjectReport::new(&prune.subject, Action::Skipped);
+        report.reason = Some(reason.to_owned());
+        report
+    };
+    match (&prune.fate, pruned) {
+        (Fate::Forget, _) => None,
+        (_, Some(Pruned::Released { reason })) | (Fate::Keep { reason } | Fate::Release { reason }, _) => {
+            Some(skipped(reason))
+        }
+        (Fate::Delete { .. }, Some(_)) => Some(ObjectReport::new(&prune.subject, Action::Pruned)),
+        (Fate::Delete { .. }, None) => is_dry_run.then(|| ObjectReport::new(&prune.subject, Action::Pruned)),
+    }
+}

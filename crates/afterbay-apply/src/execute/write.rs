@@ -1,0 +1,120 @@
+//! Writes the objects of one stage: kinds in order, objects of one rank at once.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::{ApplyEvent, Run, Written};
+use crate::client::{Client, Failure, Method, Request};
+use crate::desired;
+use crate::discovery::write_query;
+use crate::error::{ApplyError, refused};
+use crate::live::Verdict;
+use crate::observe::{Effect, Judge, Judged};
+use crate::order::{Rank, Stage};
+use crate::plan::{ApplyPlan, Step};
+use crate::report::{Action, ObjectReport};
+
+fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
+    Judge {
+        client,
+        options: &plan.options,
+        scrubber: plan.set.scrubber(),
+        part_of: plan.state.as_ref().map(|state| state.parent.id()),
+    }
+}
+
+/// Dry-runs every deferred step.
+pub(super) async fn judge_deferred(client: &Client, plan: &ApplyPlan) -> Vec<(usize, Result<Judged, ApplyError>)> {
+    let judge = &judge(client, plan);
+    let deferred = plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| matches!(step.verdict, Verdict::Deferred { .. }));
+    stream::iter(deferred)
+        .map(async |(index, step)| {
+            let object = &plan.set.objects()[step.object];
+            (index, judge.judge(object, &step.subject, &step.address, None).await)
+        })
+        .buffer_unordered(plan.options.concurrency.max(1))
+        .collect()
+        .await
+}
+
+impl Run {
+    /// Writes what differs. After an error the objects of the same rank are still finished.
+    pub(super) async fn write_stage(
+        &mut self,
+        client: &Client,
+        stage: Stage,
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
+        let Self { plan, written, warnings, .. } = self;
+        let mut ranks: BTreeMap<Rank, Vec<(usize, &Step)>> = BTreeMap::new();
+        for (index, step) in plan.steps_in(stage).filter(|(_, step)| step.verdict.is_write()) {
+            ranks.entry(Rank::of(&step.address.object.gvk)).or_default().push((index, step));
+        }
+        let judge = &judge(client, plan);
+        let mut errors = Vec::new();
+        for steps in ranks.into_values() {
+            let mut writes = stream::iter(steps)
+                .map(async |(index, step)| (index, step, write(judge, plan, step).await))
+                .buffer_unordered(plan.options.concurrency.max(1));
+            while let Some((index, step, outcome)) = writes.next().await {
+                match outcome {
+                    Ok((outcome, said)) => {
+                        let mut report = ObjectReport::new(&step.subject, outcome.action);
+                        report.fields = step.verdict.fields();
+                        events(ApplyEvent::Done { object: &report });
+                        warnings.extend(said);
+                        written[index] = Some(outcome);
+                    }
+                    Err(error) => errors.push(error),
+                }
+            }
+            if !errors.is_empty() {
+                break;
+            }
+        }
+        warnings.sort();
+        warnings.dedup();
+        errors
+    }
+}
+
+async fn write(judge: &Judge<'_>, plan: &ApplyPlan, step: &Step) -> Result<(Written, Vec<String>), ApplyError> {
+    let refuse = |failure: Failure| refused(judge.client, &step.subject, failure, judge.scrubber);
+    if let Verdict::Configure { uid, leftovers, .. } = &step.verdict {
+        if !leftovers.is_empty() {
+            remove_leftovers(judge, step, uid, leftovers).await.map_err(refuse)?;
+        }
+    }
+    let body = desired::body(&plan.set.objects()[step.object], &step.address, judge.part_of);
+    let response = judge.apply(&step.address, &body, Effect::Write).await.map_err(refuse)?;
+    let warnings = judge.warnings(&step.subject, &response);
+    let object: Value = response.json().map_err(refuse)?;
+    let action = if response.created { Action::Created } else { Action::Configured };
+    let uid = object["metadata"]["uid"].as_str().map(str::to_owned);
+    Ok((Written { action, uid }, warnings))
+}
+
+/// Removes keys that our own `stringData` left, before the apply makes the server forget whose they were.
+async fn remove_leftovers(judge: &Judge<'_>, step: &Step, uid: &str, keys: &[String]) -> Result<(), Failure> {
+    let data: serde_json::Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
+    let patch = json!({ "metadata": { "uid": uid }, "data": data });
+    let query = write_query(&[("fieldManager", judge.options.field_manager.as_str())]);
+    let uri = format!("{}?{query}", step.address.path());
+    judge.client.send(&Request::with_body(Method::Merge, uri, &patch)).await?;
+    Ok(())
+}
+
+impl Verdict {
+    pub(super) fn fields(&self) -> Vec<String> {
+        match self {
+            Self::Configure { fields, .. } => fields.clone(),
+            _ => Vec::new(),
+        }
+    }
+}

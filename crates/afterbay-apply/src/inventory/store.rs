@@ -1,0 +1,186 @@
+//! Writes an inventory: takes it, says that the run is alive, and leaves it.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+
+use serde_json::{Value, json};
+
+use super::entry::{self, PART_LIMIT};
+use super::holder::Holder;
+use super::read::{failed, get};
+use super::{Entry, Key, ParentState, State};
+use crate::client::{Client, Failure, Method, Request};
+use crate::error::ApplyError;
+
+/// The inventory as this run holds it.
+pub(crate) struct Store {
+    parent: ParentState,
+    holder: Holder,
+}
+
+/// Who is left as holder after a write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    Held,
+    Free,
+}
+
+impl Store {
+    /// Records the entries and takes the inventory, provided that nobody changed it since it was read.
+    pub(crate) async fn acquire(
+        client: &Client,
+        state: &State,
+        entries: &BTreeMap<Key, Entry>,
+    ) -> Result<Self, ApplyError> {
+        let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let mut store = Self {
+            parent: state.parent.clone(),
+            holder: Holder::new(&state.holder, &run, client.server_now()),
+        };
+        let revision = store.parent.revision().map(str::to_owned);
+        match store.write(client, entries, revision.as_deref(), Leave::Held).await {
+            Ok(()) => Ok(store),
+            Err(failure) if failure.is_conflict() => Err(store.lost(client, Lost::BeforeWriting).await),
+            Err(failure) => Err(failed(client, &store.parent, failure)),
+        }
+    }
+
+    /// Says that the run is alive.
+    pub(crate) async fn renew(&mut self, client: &Client) -> Result<(), ApplyError> {
+        let holder = self.holder.renewed(client.server_now());
+        let request = Request::with_body(Method::Merge, self.parent.path(), &self.parent.renewal(&holder));
+        match client.send(&request).await.and_then(|response| response.json::<Value>()) {
+            Ok(object) => {
+                self.parent.observe(&object);
+                self.holder = holder;
+                Ok(())
+            }
+            Err(failure) if failure.is_conflict() || failure.is_not_found() => self.reread(client).await,
+            Err(failure) => Err(failed(client, &self.parent, failure)),
+        }
+    }
+
+    /// Records the entries and lets go.
+    pub(crate) async fn finish(
+        mut self,
+        client: &Client,
+        entries: &BTreeMap<Key, Entry>,
+        revision: Option<&str>,
+    ) -> Result<(), ApplyError> {
+        let before = self.parent.parts();
+        let mut outcome = self.write(client, entries, revision, Leave::Free).await;
+        if outcome.as_ref().is_err_and(Failure::is_conflict) {
+            // A renewal of our own that was under way, or a label that somebody set on the parent.
+            self.reread(client).await?;
+            outcome = self.write(client, entries, revision, Leave::Free).await;
+        }
+        outcome.map_err(|failure| failed(client, &self.parent, failure))?;
+        self.sweep(client, &before).await
+    }
+
+    /// Removes the inventory itself, for a set that owns nothing any more.
+    pub(crate) async fn remove(mut self, client: &Client) -> Result<(), ApplyError> {
+        let parts = self.parent.parts();
+        self.reread(client).await?;
+        let body = json!({ "preconditions": { "uid": self.parent.uid() } });
+        let request = Request::with_body(Method::Delete, self.parent.path(), &body);
+        match client.send(&request).await {
+            Ok(_) => {}
+            Err(failure) if failure.is_not_found() => {}
+            Err(failure) => return Err(failed(client, &self.parent, failure)),
+        }
+        self.parent.forget();
+        self.sweep(client, &parts).await
+    }
+
+    /// Parts first, then the parent that refers to them: whoever reads in between sees the old list.
+    async fn write(
+        &mut self,
+        client: &Client,
+        entries: &BTreeMap<Key, Entry>,
+        revision: Option<&str>,
+        leave: Leave,
+    ) -> Result<(), Failure> {
+        let mut texts = entry::encode(entries, PART_LIMIT).into_iter();
+        let first = texts.next().unwrap_or_default();
+        let mut names = Vec::new();
+        for text in texts {
+            let name = self.parent.part_name(&text);
+            let body = self.parent.render_part(&name, &text);
+            let request = Request::with_body(Method::Create, self.parent.collection(), &body);
+            match client.send(&request).await {
+                Ok(_) => {}
+                // The name follows from the content: what is there already is what would be written.
+                Err(failure) if failure.is_conflict() => {}
+                Err(failure) => return Err(failure),
+            }
+            names.push(name);
+        }
+        let members: Vec<_> = entries.values().collect();
+        let holder = (leave == Leave::Held).then_some(&self.holder);
+        let body = self.parent.render(&members, &first, &names, revision, holder);
+        let request = if self.parent.exists() {
+            Request::with_body(Method::Replace, self.parent.path(), &body)
+        } else {
+            Request::with_body(Method::Create, self.parent.collection(), &body)
+        };
+        let object: Value = client.send(&request).await?.json()?;
+        self.parent.observe(&object);
+        Ok(())
+    }
+
+    /// Deletes parts that nothing refers to any more.
+    async fn sweep(&self, client: &Client, before: &[String]) -> Result<(), ApplyError> {
+        let now = self.parent.parts();
+        for part in before.iter().filter(|part| !now.contains(part)) {
+            let request = Request::with_body(Method::Delete, self.parent.part_path(part), &json!({}));
+            match client.send(&request).await {
+                Ok(_) => {}
+                Err(failure) if failure.is_not_found() => {}
+                Err(failure) => return Err(failed(client, &self.parent, failure)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the parent again; an error when it is not ours any more.
+    async fn reread(&mut self, client: &Client) -> Result<(), ApplyError> {
+        let object = get(client, &self.parent.path())
+            .await
+            .map_err(|failure| failed(client, &self.parent, failure))?;
+        if let Some((object, _)) = &object {
+            self.parent.observe(object);
+            if self.parent.holder().is_some_and(|holder| holder.run == self.holder.run) {
+                return Ok(());
+            }
+        }
+        Err(self.lost(client, Lost::WhileWriting).await)
+    }
+
+    async fn lost(&mut self, client: &Client, when: Lost) -> ApplyError {
+        let inventory = self.parent.display();
+        let current = get(client, &self.parent.path()).await.ok().flatten();
+        let holder = current.and_then(|(object, now)| {
+            self.parent.observe(&object);
+            self.parent.holder().filter(|holder| !holder.is_expired(now))
+        });
+        match (when, holder) {
+            (Lost::BeforeWriting, Some(holder)) => ApplyError::Busy {
+                inventory,
+                holder: holder.identity,
+                since: holder.acquire_time,
+            },
+            (Lost::BeforeWriting, None) => ApplyError::InventoryChanged { inventory },
+            (Lost::WhileWriting, holder) => ApplyError::TakenOver {
+                inventory,
+                holder: holder.map_or_else(|| "nobody; it was removed or released".to_owned(), |holder| holder.identity),
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Lost {
+    BeforeWriting,
+    WhileWriting,
+}

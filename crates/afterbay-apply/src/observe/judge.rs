@@ -1,0 +1,208 @@
+//! One object: the server's dry-run of it, held against what is there.
+
+use afterbay_manifest::{Object, Scrubber};
+use serde_json::Value;
+
+use super::{compare, managed, warning};
+use crate::client::{Client, Failure, Method, Request, Response};
+use crate::desired::{self, Address, control};
+use crate::discovery::write_query;
+use crate::error::{ApplyError, Subject, refused};
+use crate::inventory::PART_OF;
+use crate::live::Verdict;
+use crate::{ApplyOptions, Conflicts};
+
+/// How often an object that changes under the hands of the judge is looked at again.
+const LOOKS: usize = 3;
+
+/// What it takes to dry-run objects.
+pub(crate) struct Judge<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) options: &'a ApplyOptions,
+    pub(crate) scrubber: &'a Scrubber,
+    /// The label that members of the set carry.
+    pub(crate) part_of: Option<&'a str>,
+}
+
+/// A verdict, and what the server said besides.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Whether an apply is only tried or done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    DryRun,
+    Write,
+}
+
+impl Judge<'_> {
+    /// Dry-runs the object and compares the outcome with the live one, which is read unless `known`.
+    pub(crate) async fn judge(
+        &self,
+        object: &Object,
+        subject: &Subject,
+        address: &Address,
+        known: Option<Value>,
+    ) -> Result<Judged, ApplyError> {
+        let refuse = |failure: Failure| refused(self.client, subject, failure, self.scrubber);
+        let desired = desired::body(object, address, self.part_of);
+        if let Some(reason) = ignored(&desired["metadata"]) {
+            return Ok(skip(known.as_ref(), reason));
+        }
+        let mut known = known;
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            if let Some(live) = &known {
+                self.refuse_other_owner(subject, live)?;
+                if let Some(reason) = ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"])) {
+                    return Ok(skip(Some(live), reason));
+                }
+            }
+            let response = self.apply(address, &desired, Effect::DryRun).await.map_err(refuse)?;
+            let warnings = self.warnings(subject, &response);
+            if response.created {
+                return Ok(Judged { verdict: Verdict::Create, warnings });
+            }
+            let dry_run: Value = response.json().map_err(refuse)?;
+            let is_current = known.as_ref().is_some_and(|live| {
+                live["metadata"]["resourceVersion"] == dry_run["metadata"]["resourceVersion"]
+            });
+            if let Some(live) = known.as_ref().filter(|_| is_current || looks > LOOKS) {
+                return Ok(self.compare(subject, &desired, live, &dry_run, warnings));
+            }
+            known = self.read(address).await.map_err(refuse)?;
+            if let Some(live) = &known {
+                // Only a changed object has to be asked about again.
+                let is_same = live["metadata"]["resourceVersion"] == dry_run["metadata"]["resourceVersion"];
+                if is_same {
+                    self.refuse_other_owner(subject, live)?;
+                    if let Some(reason) = ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"])) {
+                        return Ok(skip(Some(live), reason));
+                    }
+                    return Ok(self.compare(subject, &desired, live, &dry_run, warnings));
+                }
+            }
+        }
+    }
+
+    /// Server-side apply of a body.
+    pub(crate) async fn apply(&self, address: &Address, body: &Value, effect: Effect) -> Result<Response, Failure> {
+        let mut query = vec![
+            ("fieldManager", self.options.field_manager.as_str()),
+            ("fieldValidation", self.options.unknown_fields.parameter()),
+        ];
+        if self.options.conflicts == Conflicts::Override {
+            query.push(("force", "true"));
+        }
+        if effect == Effect::DryRun {
+            query.push(("dryRun", "All"));
+        }
+        let uri = format!("{}?{}", address.path(), write_query(&query));
+        self.client.send(&Request::with_body(Method::Apply, uri, body)).await
+    }
+
+    /// The warnings that came with an answer, scrubbed.
+    pub(crate) fn warnings(&self, subject: &Subject, response: &Response) -> Vec<String> {
+        response
+            .warnings
+            .iter()
+            .map(|text| warning(subject, text, self.scrubber))
+            .collect()
+    }
+
+    async fn read(&self, address: &Address) -> Result<Option<Value>, Failure> {
+        match self.client.send(&Request::get(address.path())).await {
+            Ok(response) => response.json().map(Some),
+            Err(failure) if failure.is_not_found() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn refuse_other_owner(&self, subject: &Subject, live: &Value) -> Result<(), ApplyError> {
+        let label = live["metadata"]["labels"][PART_OF].as_str();
+        match label {
+            Some(other) if Some(other) != self.part_of && self.options.conflicts == Conflicts::Report => {
+                Err(ApplyError::OwnedByOther {
+                    subject: Box::new(subject.clone()),
+                    other: other.to_owned(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn compare(
+        &self,
+        subject: &Subject,
+        desired: &Value,
+        live: &Value,
+        dry_run: &Value,
+        mut warnings: Vec<String>,
+    ) -> Judged {
+        let uid = uid(live);
+        let manager = self.options.field_manager.as_str();
+        let mut leftovers = Vec::new();
+        if subject.object.gvk.is_secret() {
+            for found in managed::string_data_leftovers(live, desired, &|name| self.is_concerned(name)) {
+                let keys = found.keys.join(", ");
+                if found.manager == manager {
+                    warnings.push(format!("{subject}: removes {keys}, left behind by our own stringData"));
+                    leftovers.extend(found.keys);
+                } else {
+                    warnings.push(format!(
+                        "{subject}: keeps {keys}, left behind by the stringData of {}; delete by hand what is not wanted",
+                        found.manager
+                    ));
+                }
+            }
+        }
+        let mut fields = compare::changes(live, dry_run, manager);
+        fields.extend(leftovers.iter().map(|key| format!("data.{key}")));
+        let verdict = if fields.is_empty() {
+            Verdict::Unchanged { uid }
+        } else {
+            Verdict::Configure { uid, fields, leftovers }
+        };
+        Judged { verdict, warnings }
+    }
+
+    fn is_concerned(&self, manager: &str) -> bool {
+        manager == self.options.field_manager
+            || self.options.take_over.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(start) => manager.starts_with(start),
+                None => manager == pattern,
+            })
+    }
+}
+
+fn uid(live: &Value) -> String {
+    live["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+}
+
+fn skip(live: Option<&Value>, reason: String) -> Judged {
+    Judged {
+        verdict: Verdict::Skip {
+            uid: live.map(uid),
+            reason,
+        },
+        warnings: Vec::new(),
+    }
+}
+
+/// A control of Flux, on the object in the revision or in the cluster, that says hands off.
+fn ignored(metadata: &Value) -> Option<String> {
+    [("reconcile", "disabled"), ("ssa", "ignore")]
+        .iter()
+        .find(|(name, value)| control(metadata, name).is_some_and(|text| text.eq_ignore_ascii_case(value)))
+        .map(|(name, value)| format!("kustomize.toolkit.fluxcd.io/{name}: {value}"))
+}
+
+/// The control of Flux that creates an object and then leaves it alone.
+fn once_only(metadata: &Value) -> Option<String> {
+    control(metadata, "ssa")
+        .filter(|text| text.eq_ignore_ascii_case("ifnotpresent"))
+        .map(|_| "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent".to_owned())
+}

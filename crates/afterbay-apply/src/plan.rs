@@ -1,0 +1,164 @@
+//! Decides what to write and what to delete. No IO, no clock.
+
+mod prune;
+
+use std::collections::BTreeMap;
+
+use crate::desired::Address;
+use crate::error::{ApplyError, ApplyErrors, Subject};
+use crate::inventory::{Entry, Inventory, Key, State};
+use crate::live::{Finding, Live, Verdict};
+use crate::order::{self, Stage};
+use crate::{ApplyOptions, Mode, NormalizedSet};
+
+pub(crate) use prune::{Fate, PruneStep, prunes};
+
+/// Everything that [`crate::execute`] will do. Only [`plan`] makes one.
+pub struct ApplyPlan {
+    pub(crate) set: NormalizedSet,
+    /// In the order of writing.
+    pub(crate) steps: Vec<Step>,
+    /// In the order of deleting.
+    pub(crate) prunes: Vec<PruneStep>,
+    pub(crate) state: Option<State>,
+    pub(crate) options: ApplyOptions,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One object of the set.
+pub(crate) struct Step {
+    /// Index in the set.
+    pub(crate) object: usize,
+    pub(crate) subject: Subject,
+    pub(crate) address: Address,
+    pub(crate) verdict: Verdict,
+}
+
+/// Decides from what was observed; returns every refusal together.
+pub fn plan(
+    set: NormalizedSet,
+    inventory: &Inventory,
+    live: Live,
+    options: &ApplyOptions,
+) -> Result<ApplyPlan, ApplyErrors> {
+    let Live { findings, members, warnings } = live;
+    let mut errors = unobserved(&set, &findings);
+    let mut steps = Vec::new();
+    for (object, finding) in findings.into_iter().enumerate() {
+        match (finding.verdict, finding.address) {
+            (Ok(verdict), Some(address)) => steps.push(Step {
+                object,
+                subject: finding.subject,
+                address,
+                verdict,
+            }),
+            (Ok(_), None) => errors.push(ApplyError::NotObserved {
+                subject: Box::new(finding.subject),
+            }),
+            (Err(error), _) => errors.push(error),
+        }
+    }
+    errors.extend(twice(&steps));
+    if !errors.is_empty() {
+        return Err(ApplyErrors::new(errors));
+    }
+    steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object));
+    let prunes = prunes(&steps, inventory, &members, options.prune);
+    Ok(ApplyPlan {
+        set,
+        steps,
+        prunes,
+        state: inventory.state().cloned(),
+        options: options.clone(),
+        warnings,
+    })
+}
+
+fn unobserved(set: &NormalizedSet, findings: &[Finding]) -> Vec<ApplyError> {
+    let objects = set.objects();
+    objects
+        .iter()
+        .enumerate()
+        .filter(|(index, object)| {
+            findings.get(*index).is_none_or(|finding| {
+                let (seen, own) = (&finding.subject.object, object.reference());
+                seen.gvk != own.gvk || seen.name != own.name
+            })
+        })
+        .map(|(_, object)| ApplyError::NotObserved {
+            subject: Box::new(crate::desired::subject(object, object.reference())),
+        })
+        .collect()
+}
+
+/// Two objects that differ as written may be one once the namespace is filled in.
+fn twice(steps: &[Step]) -> Vec<ApplyError> {
+    let mut first: BTreeMap<Key, &Subject> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for step in steps {
+        if let Some(other) = first.insert(Key::of(&step.address.object), &step.subject) {
+            errors.push(ApplyError::Twice {
+                subject: Box::new(step.subject.clone()),
+                other: other.to_string(),
+            });
+        }
+    }
+    errors
+}
+
+impl ApplyPlan {
+    /// Number of writes that are certain; deferred objects count as one each.
+    pub fn writes(&self) -> usize {
+        let steps = self.steps.iter().filter(|step| step.verdict.is_write()).count();
+        let prunes = self.prunes.iter().filter(|prune| matches!(prune.fate, Fate::Delete { .. })).count();
+        if self.options.mode == Mode::DryRun { 0 } else { steps + prunes }
+    }
+
+    pub(crate) fn revision(&self) -> Option<String> {
+        let revision = self.set.revision();
+        revision.commit.as_ref().map(|_| revision.to_string())
+    }
+
+    pub(crate) fn steps_in(&self, stage: Stage) -> impl Iterator<Item = (usize, &Step)> {
+        self.steps
+            .iter()
+            .enumerate()
+            .filter(move |(_, step)| step.address.stage() == stage)
+    }
+
+    /// What may be ours from the first write on: old and new together, with uids where they are known.
+    pub(crate) fn union(&self) -> BTreeMap<Key, Entry> {
+        let mut entries = self
+            .state
+            .as_ref()
+            .map(|state| state.entries.clone())
+            .unwrap_or_default();
+        for step in &self.steps {
+            let key = Key::of(&step.address.object);
+            let old = entries.get(&key);
+            let uid = match &step.verdict {
+                Verdict::Create => None,
+                Verdict::Configure { uid, .. } | Verdict::Unchanged { uid } => Some(uid.clone()),
+                Verdict::Skip { .. } => continue,
+                Verdict::Deferred { .. } => old.and_then(|entry| entry.uid.clone()),
+            };
+            let since = old.and_then(|entry| entry.since.clone());
+            let entry = Entry {
+                object: step.address.object.clone(),
+                uid,
+                since,
+            };
+            entries.insert(key, entry);
+        }
+        entries
+    }
+}
+
+impl Verdict {
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self, Self::Create | Self::Configure { .. } | Self::Deferred { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What was done, without any value.
+
+use std::fmt;
+
+use afterbay_manifest::ObjectRef;
+use serde::Serialize;
+
+use crate::error::Subject;
+
+/// What happened to one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It did not exist.
+    Created,
+    /// It was changed.
+    Configured,
+    /// It was as it should be; nothing was sent.
+    Unchanged,
+    /// It was deleted because it left the revision.
+    Pruned,
+    /// It was left alone, for the reason given.
+    Skipped,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+            Self::Pruned => "pruned",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// One object of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectReport {
+    /// As written.
+    pub api_version: String,
+    /// As written.
+    pub kind: String,
+    /// Where it really is; `None` for kinds that live in no namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// File and line; `None` for what only the inventory knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// What happened, or in a dry-run what would happen.
+    pub action: Action,
+    /// Fields that changed, by key path; never values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// What had to be there before the server could judge it; empty for all others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred_for: Vec<String>,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl ObjectReport {
+    pub(crate) fn new(subject: &Subject, action: Action) -> Self {
+        let ObjectRef { gvk, namespace, name } = &subject.object;
+        Self {
+            api_version: gvk.api_version(),
+            kind: gvk.kind.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+            origin: subject.origin.as_ref().map(ToString::to_string),
+            action,
+            fields: Vec::new(),
+            deferred_for: Vec::new(),
+            reason: None,
+        }
+    }
+}
+
+/// How many objects had which outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Objects that did not exist.
+    pub created: usize,
+    /// Objects that changed.
+    pub configured: usize,
+    /// Objects that were as they should be.
+    pub unchanged: usize,
+    /// Objects that were deleted.
+    pub pruned: usize,
+    /// Objects that were left alone.
+    pub skipped: usize,
+    /// Objects among them that could only be judged after others were written.
+    pub deferred: usize,
+}
+
+/// What a run did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyReport {
+    /// The revision, in Flux's form, or `unknown`.
+    pub revision: String,
+    /// Whether nothing was written because nothing should be.
+    pub dry_run: bool,
+    /// The inventory, as `namespace/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<String>,
+    /// Whether everything that the inventory had is deleted and nothing takes its place.
+    pub prunes_everything: bool,
+    /// Outcomes in numbers.
+    pub counts: Counts,
+    /// Every object, in the order of writing, then of pruning.
+    pub objects: Vec<ObjectReport>,
+    /// What the server and the plan say besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl ApplyReport {
+    pub(crate) fn count(&mut self) {
+        let mut counts = Counts::default();
+        for object in &self.objects {
+            match object.action {
+                Action::Created => counts.created += 1,
+                Action::Configured => counts.configured += 1,
+                Action::Unchanged => counts.unchanged += 1,
+                Action::Pruned => counts.pruned += 1,
+                Action::Skipped => counts.skipped += 1,
+            }
+            counts.deferred += usize::from(!object.deferred_for.is_empty());
+        }
+        self.counts = counts;
+    }
+}
