@@ -12,7 +12,9 @@
 
 mod anchors;
 mod attach;
+mod budget;
 mod element;
+mod emit;
 mod error;
 mod event;
 mod input;
@@ -27,6 +29,7 @@ mod tree;
 mod tests;
 
 pub use element::{Comment, Document, Element, ElementKind, Item, Pair, Style, Text};
+pub use emit::{emit, emit_documents};
 pub use error::{YamlError, YamlErrors};
 pub use scalar::resolve_scalar;
 

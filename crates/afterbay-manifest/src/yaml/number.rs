@@ -175,3 +175,30 @@ fn sextet(byte: u8) -> Option<u32> {
         _ => return None,
     }))
 }
+
+/// Standard base64; in lines of 70 characters, each ended, when it is that long, as go-yaml writes it.
+pub(super) fn base64_lines(bytes: &[u8]) -> String {
+    const LINE: usize = 70;
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |bits: u32| char::from(ALPHABET[(bits & 63) as usize]);
+    let mut encoded = String::with_capacity(bytes.len() / 3 * 4 + 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        encoded.push(digit(bits >> 18));
+        encoded.push(digit(bits >> 12));
+        encoded.push(if chunk.len() > 1 { digit(bits >> 6) } else { '=' });
+        encoded.push(if chunk.len() > 2 { digit(bits) } else { '=' });
+    }
+    if encoded.len() < LINE {
+        return encoded;
+    }
+    let mut lines = String::with_capacity(encoded.len() + encoded.len() / LINE + 1);
+    for (index, digit) in encoded.chars().enumerate() {
+        lines.push(digit);
+        if (index + 1) % LINE == 0 || index + 1 == encoded.len() {
+            lines.push('\n');
+        }
+    }
+    lines
+}

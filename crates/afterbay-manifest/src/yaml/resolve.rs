@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::anchors::{self, Aliases};
+use super::budget::Budget;
 use super::number::go_float_key;
 use super::{
-    Document, Element, ElementKind, Item, MAX_DEPTH, Pair, Style, Table, Text, YamlError, YamlErrors,
-    resolve_scalar,
+    Document, Element, ElementKind, Item, Pair, Style, Table, Text, YamlError, YamlErrors, resolve_scalar,
 };
 use crate::{Mapping, Node, Position, Provenance, Scalar, Value};
 
@@ -35,29 +35,6 @@ impl Document {
             .sort_by(|a, b| (a.position, &a.message).cmp(&(b.position, &b.message)));
         resolver.errors.dedup();
         Err(YamlErrors(resolver.errors))
-    }
-}
-
-/// go-yaml's bound on what aliases may add: of many nodes, all but a share must stand in the text.
-#[derive(Default)]
-struct Budget {
-    nodes: u32,
-    aliased: u32,
-    alias_depth: u32,
-    exhausted: bool,
-}
-
-impl Budget {
-    /// Counts a node. The constants are those of go-yaml's `decode.go`.
-    fn take(&mut self) {
-        const LOW: f64 = 400_000.0;
-        const HIGH: f64 = 4_000_000.0;
-        self.nodes += 1;
-        self.aliased += u32::from(self.alias_depth > 0);
-        let nodes = f64::from(self.nodes);
-        let allowed = 0.99 - 0.89 * ((nodes - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
-        let excessive = f64::from(self.aliased) / nodes > allowed;
-        self.exhausted |= self.aliased > 100 && self.nodes > 1000 && excessive;
     }
 }
 
@@ -90,23 +67,16 @@ impl<'d> Resolver<'d> {
 
     /// Counts an element and checks the limits.
     fn admit(&mut self, element: &Element, depth: usize) -> bool {
-        if self.budget.exhausted {
+        if self.budget.is_exhausted() {
             return false;
         }
-        self.budget.take();
-        if self.budget.exhausted {
-            let message = "the document expands to far more than its text by aliases; write the values out";
-            self.refuse(element.position, message.to_owned());
-            return false;
+        match self.budget.take(depth) {
+            Ok(()) => true,
+            Err(message) => {
+                self.refuse(element.position, message);
+                false
+            }
         }
-        if depth > MAX_DEPTH {
-            self.refuse(
-                element.position,
-                format!("with its aliases expanded the document is nested more than {MAX_DEPTH} levels deep"),
-            );
-            return false;
-        }
-        true
     }
 
     fn refuse(&mut self, position: Position, message: String) {
@@ -115,9 +85,9 @@ impl<'d> Resolver<'d> {
 
     fn alias(&mut self, element: &'d Element, depth: usize) -> Option<Node> {
         let target = self.aliases.target(element)?;
-        self.budget.alias_depth += 1;
+        self.budget.enter_alias();
         let node = self.node(target, depth + 1);
-        self.budget.alias_depth -= 1;
+        self.budget.leave_alias();
         node
     }
 
@@ -148,7 +118,7 @@ impl<'d> Resolver<'d> {
     fn mapping(&mut self, pairs: &'d [Pair], depth: usize) -> Option<Mapping> {
         let mut mapping = Mapping::with_capacity(pairs.len());
         let mut seen: HashMap<String, Position> = HashMap::with_capacity(pairs.len());
-        let mut merges = Vec::new();
+        let mut inherited = Vec::new();
         let mut complete = true;
         for pair in pairs {
             let Pair::Entry { key, value } = pair else {
@@ -159,7 +129,7 @@ impl<'d> Resolver<'d> {
                 match (self.merged(value, depth), self.table) {
                     // go-yaml v2 merges where the key stands: what it merges replaces what came before.
                     (Some(merged), Table::Kubectl) => mapping.extend(merged),
-                    (Some(merged), _) => merges.push(merged),
+                    (Some(merged), _) => inherited.push(merged),
                     (None, _) => complete = false,
                 }
                 continue;
@@ -167,8 +137,8 @@ impl<'d> Resolver<'d> {
             let name = self
                 .key(key)
                 .filter(|name| self.first(name, key.position, &mut seen));
-            let node = self.node(value, depth + 1);
-            match (name, node) {
+            let found = self.node(value, depth + 1);
+            match (name, found) {
                 (Some(name), Some(node)) => {
                     mapping.insert(name, node);
                 }
@@ -176,7 +146,7 @@ impl<'d> Resolver<'d> {
             }
         }
         // go-yaml v3 merges last, and never over a key that is written.
-        for (name, node) in merges.into_iter().flatten() {
+        for (name, node) in inherited.into_iter().flatten() {
             mapping.entry(name).or_insert(node);
         }
         complete.then_some(mapping)
@@ -198,7 +168,7 @@ impl<'d> Resolver<'d> {
 
     /// A key as text, the way the table's program makes text of it.
     fn key(&mut self, key: &'d Element) -> Option<String> {
-        self.budget.take();
+        self.budget.count();
         let target = match &key.kind {
             ElementKind::Alias(_) => self.aliases.target(key)?,
             _ => key,

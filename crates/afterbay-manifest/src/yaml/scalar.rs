@@ -124,6 +124,32 @@ fn word(text: &str) -> Option<Scalar> {
     })
 }
 
+/// Whether an untagged plain text is text to every table that knows the words of YAML 1.2 only.
+pub(super) fn reads_as_text(text: &str) -> bool {
+    matches!(implicit(Table::Sops, text, None), Scalar::String(_))
+}
+
+/// Whether a text is a boolean of YAML 1.1 that 1.2 dropped.
+pub(super) fn is_old_boolean(text: &str) -> bool {
+    old_boolean(text).is_some()
+}
+
+/// Whether YAML 1.1 had a number to base 60 for a text, such as `190:20:30`.
+pub(super) fn is_base60(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let mut groups = whole.split(':');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let first = groups.next().unwrap_or_default();
+    let mut others = groups.peekable();
+    let sixty = |group: &str| matches!(group.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && digits(first)
+        && others.peek().is_some()
+        && others.all(sixty)
+        && digits(fraction)
+}
+
 /// The booleans of YAML 1.1 that 1.2 dropped.
 fn old_boolean(text: &str) -> Option<bool> {
     match text {

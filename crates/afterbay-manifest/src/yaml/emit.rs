@@ -1,0 +1,73 @@
+//! Values to text, byte for byte as Go's emitters write it wherever that can be read back.
+//!
+//! ```text
+//! Node      ──nodes.rs──────┐                     ┌─ scalar.rs: which style, quoting, folding
+//!                           ├─► Shape ──block.rs──┤
+//! Document  ──documents.rs──┘                     └─ writer.rs: columns, indents, pending comments
+//! ```
+//!
+//! Two things are written otherwise than Go writes them, because the text would not read back as the same
+//! value: the line breaks U+2028 and U+2029 are escaped, and a text `<<` is quoted in the flavor that has
+//! no tag for it.
+
+mod block;
+mod documents;
+mod nodes;
+mod scalar;
+mod writer;
+
+pub use documents::emit_documents;
+pub use nodes::emit;
+
+/// Whose style is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flavor {
+    /// go-yaml v2 as `sigs.k8s.io/yaml` and kustomize use it: indent 2, lists not indented, folded at 80.
+    Kustomize,
+    /// go-yaml v3 as SOPS uses it: indent 4, lists indented, not folded, with comments.
+    Sops,
+}
+
+/// What is written: a value in which every leaf is text already, with its comments.
+struct Shape<'a> {
+    /// Comments above it, `#` and line breaks included.
+    head: String,
+    /// Comments behind it.
+    line: String,
+    /// Comments below it.
+    foot: String,
+    body: Body<'a>,
+}
+
+enum Body<'a> {
+    Leaf(Leaf<'a>),
+    Sequence(Vec<Shape<'a>>),
+    Mapping(Vec<(Shape<'a>, Shape<'a>)>),
+}
+
+/// A scalar to write.
+struct Leaf<'a> {
+    text: std::borrow::Cow<'a, str>,
+    want: Want,
+    /// A tag in short form, such as `!!binary`.
+    tag: Option<&'static str>,
+}
+
+/// The style to start from; what the text holds may force another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Plain,
+    Double,
+    Literal,
+}
+
+impl<'a> Shape<'a> {
+    fn new(body: Body<'a>) -> Self {
+        Self {
+            head: String::new(),
+            line: String::new(),
+            foot: String::new(),
+            body,
+        }
+    }
+}
