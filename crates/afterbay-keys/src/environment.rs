@@ -26,6 +26,8 @@ pub struct KeyEnvironment {
     pub age_key_file: Option<PathBuf>,
     /// The identity file of the user, which need not exist; or why its place is not known.
     pub user_key_file: Option<Result<PathBuf, &'static str>>,
+    /// Name of this machine, which roles are assumed under (`sops@NAME`).
+    pub host_name: String,
     /// Names of variables that are set and that this version cannot use.
     pub unsupported: Vec<&'static str>,
 }
@@ -51,7 +53,11 @@ impl Platform {
 impl KeyEnvironment {
     /// Reads the environment of this process. To be called at the edge only.
     pub fn from_process() -> Self {
-        Self::from_lookup(Platform::CURRENT, |name| env::var_os(name))
+        let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self {
+            host_name,
+            ..Self::from_lookup(Platform::CURRENT, |name| env::var_os(name))
+        }
     }
 
     /// Reads variables through `lookup`, by the rules of `platform`.
@@ -60,11 +66,25 @@ impl KeyEnvironment {
             age_key: lookup("SOPS_AGE_KEY").map(|text| SecretBytes::new(text.into_encoded_bytes())),
             age_key_file: lookup("SOPS_AGE_KEY_FILE").map(PathBuf::from),
             user_key_file: Some(user_key_file(platform, &lookup)),
+            host_name: String::new(),
             unsupported: UNSUPPORTED
                 .into_iter()
                 .filter(|name| lookup(name).is_some())
                 .collect(),
         }
+    }
+}
+
+impl KeyEnvironment {
+    /// The session name of an assumed role as sops forms it: characters that it drops are dropped, `-`
+    /// among them, and the rest is cut at the limit of AWS.
+    pub(crate) fn session_name(&self) -> String {
+        let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '=' | ',' | '.' | '@' | '_');
+        "sops@"
+            .chars()
+            .chain(self.host_name.chars().filter(kept))
+            .take(64)
+            .collect()
     }
 }
 
@@ -91,12 +111,14 @@ impl fmt::Debug for KeyEnvironment {
             age_key,
             age_key_file,
             user_key_file,
+            host_name,
             unsupported,
         } = self;
         f.debug_struct("KeyEnvironment")
             .field("age_key", age_key)
             .field("age_key_file", age_key_file)
             .field("user_key_file", user_key_file)
+            .field("host_name", host_name)
             .field("unsupported", unsupported)
             .finish()
     }

@@ -15,6 +15,7 @@
 mod environment;
 mod identities;
 mod key_file;
+mod kms;
 mod note;
 mod options;
 mod outside_text;
@@ -23,5 +24,8 @@ mod ring;
 
 pub use environment::{KeyEnvironment, Platform};
 pub use note::KeyNote;
-pub use options::{Allow, KeyOptions, RsaKeySource};
+pub use options::{
+    Allow, AwsCredentials, Endpoint, EndpointError, FixedCredentials, KeyOptions, KmsLimits, KmsOptions,
+    RsaKeySource,
+};
 pub use ring::KeyRing;

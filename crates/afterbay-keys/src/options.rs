@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use afterbay_manifest::SecretBytes;
+use aws_credential_types::Credentials;
+use thiserror::Error;
 
 use crate::KeyEnvironment;
 
@@ -16,6 +19,8 @@ pub struct KeyOptions {
     pub age_key_files: Vec<PathBuf>,
     /// RSA private keys for hiera-eyaml, in the order in which they are tried.
     pub rsa_keys: Vec<RsaKeySource>,
+    /// How AWS KMS is called.
+    pub kms: KmsOptions,
     /// How many keys are unwrapped at the same time; zero counts as one.
     pub concurrency: usize,
 }
@@ -27,6 +32,7 @@ impl KeyOptions {
             environment,
             age_key_files: Vec::new(),
             rsa_keys: Vec::new(),
+            kms: KmsOptions::default(),
             concurrency: 16,
         }
     }
@@ -57,6 +63,116 @@ impl fmt::Debug for RsaKeySource {
     }
 }
 
+/// How AWS KMS is called.
+#[derive(Debug, Default)]
+pub struct KmsOptions {
+    /// Where KMS and STS are, instead of the region's own endpoints. Wins over `AWS_ENDPOINT_URL` and its
+    /// kin, which the SDK reads. Never taken from a file.
+    pub endpoint: Option<Endpoint>,
+    /// Where credentials come from.
+    pub credentials: AwsCredentials,
+    /// Which roles (`role`) a file may name.
+    pub allow_role: Allow,
+    /// Which profiles (`aws_profile`) a file may name.
+    pub allow_profile: Allow,
+    /// How long, and how often.
+    pub limits: KmsLimits,
+}
+
+/// Where credentials for AWS come from.
+#[derive(Debug, Default)]
+pub enum AwsCredentials {
+    /// The SDK's default chain: environment, shared configuration, SSO, web identity, container, instance.
+    #[default]
+    Chain,
+    /// These, whatever profile a file names.
+    Fixed(FixedCredentials),
+}
+
+/// An access key given as a value.
+#[derive(Debug)]
+pub struct FixedCredentials {
+    /// The id, which is no secret.
+    pub access_key_id: String,
+    /// The secret.
+    pub secret_access_key: SecretBytes,
+    /// The token of temporary credentials.
+    pub session_token: Option<SecretBytes>,
+}
+
+impl FixedCredentials {
+    /// The SDK's type, which keeps its own copy and wipes it. Bytes that are not UTF-8 cannot be valid
+    /// and are replaced, so that AWS refuses them.
+    pub(crate) fn to_sdk(&self) -> Credentials {
+        let text = |secret: &SecretBytes| String::from_utf8_lossy(secret.expose_bytes()).into_owned();
+        let token = self.session_token.as_ref().map(text);
+        Credentials::new(
+            &self.access_key_id,
+            text(&self.secret_access_key),
+            token,
+            None,
+            "afterbay",
+        )
+    }
+}
+
+/// Limits of one unwrapping by KMS, and of one assumed role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsLimits {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Until one attempt is answered.
+    pub attempt: Duration,
+    /// Until it is given up, all attempts and waits together.
+    pub total: Duration,
+    /// How often at most; throttling and 5xx are tried again, nothing else.
+    pub attempts: u32,
+    /// The longest wait before the second attempt; it doubles from there and is drawn at random.
+    pub first_wait: Duration,
+}
+
+impl Default for KmsLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            attempt: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+            attempts: 5,
+            first_wait: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The URL of an AWS endpoint: scheme, host and port, perhaps a path; no credentials in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+/// Why a text is not an endpoint. Does not repeat it, because it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an endpoint has the form http://HOST:PORT or https://HOST, without user, query and fragment")]
+pub struct EndpointError;
+
+impl Endpoint {
+    /// Takes an `http` or `https` URL.
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        let rest = rest.ok_or(EndpointError)?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let clean = |c: u8| c.is_ascii_graphic() && !matches!(c, b'@' | b'?' | b'#' | b'\\');
+        if host.is_empty() || host.starts_with(':') || !rest.bytes().all(clean) {
+            return Err(EndpointError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a file may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Allow {
@@ -79,3 +195,6 @@ impl Allow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::task;
 
 use crate::identities::AgeIdentities;
+use crate::kms::Kms;
 use crate::note::KeyNote;
 use crate::options::KeyOptions;
 use crate::outside_text::tame;
@@ -21,6 +22,7 @@ pub struct KeyRing {
     options: Arc<KeyOptions>,
     identities: OnceCell<Arc<AgeIdentities>>,
     rsa_keys: OnceCell<Arc<RsaKeys>>,
+    kms: Kms,
     notes: Mutex<BTreeSet<KeyNote>>,
 }
 
@@ -30,8 +32,10 @@ type Outcome = Result<Vec<DataKey>, Vec<Attempt>>;
 impl KeyRing {
     /// A ring that has not looked anywhere yet.
     pub fn new(options: KeyOptions) -> Self {
+        let options = Arc::new(options);
         Self {
-            options: Arc::new(options),
+            kms: Kms::new(Arc::clone(&options)),
+            options,
             identities: OnceCell::new(),
             rsa_keys: OnceCell::new(),
             notes: Mutex::default(),
@@ -78,11 +82,11 @@ impl KeyRing {
                 encrypted_key,
                 key_length,
             } => self.unwrap_pkcs7(encrypted_key.clone(), *key_length).await,
-            WrappedKey::AwsKms(_) => Err(vec![Attempt {
-                with: "aws kms".to_owned(),
-                reason: "keys of this kind are not supported yet".to_owned(),
-                hint: None,
-            }]),
+            WrappedKey::AwsKms(key) => {
+                let (opened, notes) = self.kms.unwrap(key).await;
+                self.lock_notes().extend(notes);
+                opened.map(|key| vec![key]).map_err(|attempt| vec![attempt])
+            }
             WrappedKey::Unsupported(key) => Err(vec![Attempt {
                 with: key.kind.to_owned(),
                 reason: "keys of this kind are not supported yet".to_owned(),

@@ -1,0 +1,169 @@
+//! The SDK's default chain, in a process of its own with an environment of its own.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use afterbay_keys::{KeyEnvironment, KeyOptions, KeyRing};
+use tempfile::TempDir;
+use tokio::task;
+
+use crate::fake::{Fake, Reply};
+use crate::setup::{DATA_KEY, failure, key, opened, request};
+
+/// Asks for the ciphertext `one` in a child with nothing but these variables, and returns what it says.
+async fn ask(profile: Option<&str>, variables: &[(&str, &str)]) -> String {
+    let home = TempDir::new().unwrap();
+    ask_at(home.path(), profile, variables).await
+}
+
+async fn ask_at(home: &Path, profile: Option<&str>, variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args([
+            "--exact",
+            "environment::child",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env_clear()
+        .env("HOME", home)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(variables.iter().copied())
+        .envs(profile.map(|profile| ("CHILD_PROFILE", profile)));
+    let output = task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let start = text.find("<<<").unwrap_or_else(|| panic!("{text}")) + 3;
+    let text = &text[start..text.find(">>>").unwrap()];
+    text.replace(&home.display().to_string(), "HOME")
+}
+
+#[tokio::test]
+#[ignore = "the other half of the tests below"]
+async fn child() {
+    let mut key = key(b"one");
+    key.aws_profile = env::var("CHILD_PROFILE").ok();
+    let ring = KeyRing::new(KeyOptions::new(KeyEnvironment::from_process()));
+    let keys = ring.unwrap_all(vec![request(key.clone())]).await;
+    let outcome = if opened(&keys, &key) {
+        "opened".to_owned()
+    } else {
+        failure(&keys, &key)
+    };
+    let lines: Vec<String> = std::iter::once(outcome)
+        .chain(ring.notes().iter().map(ToString::to_string))
+        .collect();
+    println!("<<<{}>>>", lines.join("\n"));
+}
+
+const KEYS: [(&str, &str); 2] = [
+    ("AWS_ACCESS_KEY_ID", "AKIAENV"),
+    ("AWS_SECRET_ACCESS_KEY", "canary"),
+];
+
+#[tokio::test]
+async fn takes_credentials_and_endpoint_from_the_environment() {
+    let fake = Fake::start().await;
+    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS"] {
+        let variables = [KEYS[0], KEYS[1], (variable, fake.url())];
+        assert_eq!(ask(None, &variables).await, "opened");
+    }
+    assert_eq!(fake.count("Decrypt"), 2);
+    assert_eq!(fake.calls()[0].scope, "AKIAENV eu-west-1 kms");
+}
+
+#[tokio::test]
+async fn the_region_of_the_arn_wins() {
+    let fake = Fake::start().await;
+    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let variables = [
+        KEYS[0],
+        KEYS[1],
+        ("AWS_ENDPOINT_URL", fake.url()),
+        ("AWS_REGION", "us-east-1"),
+    ];
+    assert_eq!(ask(None, &variables).await, "opened");
+    assert_eq!(fake.calls()[0].scope, "AKIAENV eu-west-1 kms");
+}
+
+#[tokio::test]
+async fn no_credentials_are_told() {
+    let fake = Fake::start().await;
+    insta::assert_snapshot!(ask(None, &[("AWS_ENDPOINT_URL", fake.url())]).await, @r"
+    AWS credentials in eu-west-1: no source of the default chain has credentials
+      hint: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached
+    ");
+    assert_eq!(fake.connections(), 0);
+}
+
+/// A home with a shared configuration.
+fn home(text: &str) -> TempDir {
+    let home = TempDir::new().unwrap();
+    std::fs::create_dir(home.path().join(".aws")).unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test configuration in a scratch folder"
+    )]
+    std::fs::write(home.path().join(".aws/config"), text).unwrap();
+    home
+}
+
+#[tokio::test]
+async fn a_profile_of_the_file_comes_before_the_environment() {
+    let fake = Fake::start().await;
+    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let home = home(
+        "[profile prod]\naws_access_key_id = AKIAPROD\naws_secret_access_key = canary\n\
+         [profile other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = canary\n",
+    );
+    let variables = [
+        KEYS[0],
+        KEYS[1],
+        ("AWS_ENDPOINT_URL", fake.url()),
+        ("AWS_PROFILE", "other"),
+    ];
+    let said = ask_at(home.path(), Some("prod"), &variables).await;
+    insta::assert_snapshot!(said, @r"
+    opened
+    profile prod was used, as an encrypted file asks
+    ");
+    assert_eq!(fake.calls()[0].scope, "AKIAPROD eu-west-1 kms");
+}
+
+#[tokio::test]
+async fn a_profile_that_does_not_exist_is_told() {
+    let fake = Fake::start().await;
+    let home = home("[profile prod]\naws_access_key_id = AKIAPROD\naws_secret_access_key = canary\n");
+    let variables = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL", fake.url())];
+    insta::assert_snapshot!(ask_at(home.path(), Some("missing"), &variables).await, @r"
+    AWS credentials in eu-west-1, profile missing: there is no such profile, or it has no credentials
+      hint: the file names the profile; see `aws configure list-profiles`
+    ");
+    assert_eq!(fake.connections(), 0);
+}
+
+#[tokio::test]
+async fn what_a_credential_process_writes_is_not_repeated() {
+    let fake = Fake::start().await;
+    let home = home(
+        "[profile prod]\ncredential_process = /bin/sh -c 'echo canary-out; echo canary-err >&2; exit 1'\n",
+    );
+    let said = ask_at(home.path(), Some("prod"), &[("AWS_ENDPOINT_URL", fake.url())]).await;
+    assert!(
+        !said.contains("canary-out") && !said.contains("canary-err"),
+        "{said}"
+    );
+    assert_eq!(fake.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_broken_shared_configuration_is_not_quoted() {
+    let fake = Fake::start().await;
+    let home = home("[profile prod]\ncanary canary canary\n");
+    let said = ask_at(home.path(), Some("prod"), &[("AWS_ENDPOINT_URL", fake.url())]).await;
+    assert!(!said.contains("canary"), "{said}");
+}

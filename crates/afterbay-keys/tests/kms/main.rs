@@ -1,0 +1,12 @@
+//! AWS KMS against a strict fake on loopback: what is sent, how often, and what the failures say.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod environment;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod setup;
