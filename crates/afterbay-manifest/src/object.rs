@@ -201,7 +201,7 @@ fn identity_field(body: &Node, keys: &[&str], origin: &Origin) -> Result<String,
             Some(text) => return Ok(text.to_owned()),
             None if node.is_null() => "missing".to_owned(),
             None if !node.provenance.is_plain() => "encrypted".to_owned(),
-            None => format!("a {}", node.kind_name()),
+            None => format!("{} {}", article(node.kind_name()), node.kind_name()),
         },
     };
     Err(ObjectError::Identity {
@@ -209,4 +209,12 @@ fn identity_field(body: &Node, keys: &[&str], origin: &Origin) -> Result<String,
         path: KeyPath::of_keys(keys.iter().copied()),
         problem,
     })
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }
