@@ -1,6 +1,6 @@
 //! What can go wrong in the stage, all of it at once, and never with a value in the text.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use afterbay_manifest::{KeyFailure, KeyPath, ObjectError, ObjectRef, Place, Sealed, TreeError};
 use afterbay_sops::SopsErrors;
@@ -95,7 +95,7 @@ pub enum DecryptError {
         sources(from), object.gvk.kind
     )]
     Unconfined {
-        /// Where the value stands, as far as it is known.
+        /// The object's place.
         place: Place,
         /// The object.
         object: ObjectRef,
@@ -189,13 +189,14 @@ fn tried(failures: &[KeyFailure]) -> String {
     let mut text = String::new();
     for failure in failures {
         for attempt in &failure.attempts {
-            text.push_str(&format!(
-                "\n  {}: {}: {}",
-                failure.key, attempt.with, attempt.reason
-            ));
-            if let Some(hint) = &attempt.hint {
-                text.push_str(&format!(" ({hint})"));
-            }
+            let (key, with, reason) = (&failure.key, &attempt.with, &attempt.reason);
+            let hint = attempt
+                .hint
+                .as_ref()
+                .map(|hint| format!(" ({hint})"))
+                .unwrap_or_default();
+            // Writing to a string does not fail.
+            let _ = write!(text, "\n  {key}: {with}: {reason}{hint}");
         }
     }
     text

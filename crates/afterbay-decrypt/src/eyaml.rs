@@ -78,18 +78,17 @@ pub(crate) fn open(text: &str, keys: &DataKeys) -> Option<Result<OpenedScalar, T
         match piece {
             Piece::Text(text) => value.push_str(text),
             Piece::Gpg => failure = Some(TokenFailure::Gpg),
-            Piece::Pkcs7(envelope) => match envelope.as_ref().and_then(|envelope| envelope.open(keys)) {
-                Some(opened) => {
+            Piece::Pkcs7(envelope) => {
+                if let Some(opened) = envelope.as_ref().and_then(|envelope| envelope.open(keys)) {
                     value.push_str(&opened);
                     tokens.push(opened);
-                }
-                None => {
+                } else {
                     let failures = envelope
                         .map(|envelope| envelope.key_failures(keys))
                         .unwrap_or_default();
                     failure = failure.or(Some(TokenFailure::Envelope(failures)));
                 }
-            },
+            }
         }
     }
     match failure {

@@ -56,7 +56,7 @@ pub fn scan<P: Borrow<TreePath>>(
     };
     for path in inputs {
         match tree.file(path.borrow()) {
-            Ok((real, file)) => scan.file(path.borrow(), real, file),
+            Ok((real, file)) => scan.file(path.borrow(), &real, file),
             Err(error) => scan.errors.push(error.into()),
         }
     }
@@ -71,14 +71,14 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn file(&mut self, path: &TreePath, real: TreePath, file: &File) {
-        let Some(format) = Format::of_path(path).or_else(|| Format::of_path(&real)) else {
+    fn file(&mut self, path: &TreePath, real: &TreePath, file: &File) {
+        let Some(format) = Format::of_path(path).or_else(|| Format::of_path(real)) else {
             return;
         };
-        if self.is_exempt(path, &real, file) || !self.seen.insert(real.clone()) {
+        if self.is_exempt(path, real, file) || !self.seen.insert(real.clone()) {
             return;
         }
-        match SealedFile::detect(&real, file.source(), format) {
+        match SealedFile::detect(real, file.source(), format) {
             Ok(sealed) => self.sealed.files.extend(sealed),
             Err(errors) => self.errors.push(errors.into()),
         }

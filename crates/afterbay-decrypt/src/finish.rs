@@ -121,16 +121,16 @@ impl Pass<'_, '_> {
     }
 
     fn node(&mut self, node: &mut Node) {
-        let (position, provenance) = (node.position, node.provenance.clone());
+        let provenance = node.provenance.clone();
         match &mut node.value {
             Value::Sequence(items) => {
-                self.confine(&provenance, position);
+                self.confine(&provenance);
                 for (index, item) in items.iter_mut().enumerate() {
                     self.below(Segment::Index(index), item);
                 }
             }
             Value::Mapping(entries) => {
-                self.confine(&provenance, position);
+                self.confine(&provenance);
                 for (key, value) in entries {
                     if let Some(found) = leftover::in_key(key) {
                         self.path.push(Segment::Key(key.as_str().into()));
@@ -152,7 +152,7 @@ impl Pass<'_, '_> {
 
     fn leaf(&mut self, leaf: &mut Node) {
         // Where the value came from before a token in it was opened: a token is opened where it stands.
-        self.confine(&leaf.provenance, leaf.position);
+        self.confine(&leaf.provenance);
         if self.open(leaf) {
             self.look_for_leftovers(leaf);
         }
@@ -230,7 +230,9 @@ impl Pass<'_, '_> {
         });
     }
 
-    fn confine(&mut self, provenance: &Provenance, position: Position) {
+    /// Says so if a value may not stand here. The place is the object's: a value that strayed brings the
+    /// line of another file along.
+    fn confine(&mut self, provenance: &Provenance) {
         let Run {
             opened,
             options,
@@ -246,7 +248,7 @@ impl Pass<'_, '_> {
         );
         if !from.is_empty() {
             errors.push(DecryptError::Unconfined {
-                place: self.subject.place(position),
+                place: self.subject.place(Position::UNKNOWN),
                 object: self.subject.reference.clone(),
                 path: self.path.clone(),
                 from,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use afterbay_manifest::yaml::{Document, ElementKind};
-use afterbay_manifest::{DataKeys, FileTree, Gvk, Place, SecretBytes, TreePath, Warning, yaml};
+use afterbay_manifest::{DataKeys, FileTree, Gvk, Place, SecretBytes, TreeError, TreePath, Warning, yaml};
 use afterbay_sops::{MacOutcome, OpenedFile, OpenedPart, SealedFile};
 
 use crate::exemption::Exemptions;
@@ -99,11 +99,10 @@ pub fn overlay(
         ..OpenedFiles::default()
     };
     for file in &sealed.files {
-        let laid = match file.open(keys, options.mac) {
-            Ok(content) => opened.lay(&mut tree, file, content),
-            Err(error) => Err(error.into()),
-        };
-        errors.extend(laid.err());
+        match file.open(keys, options.mac) {
+            Ok(content) => errors.extend(opened.lay(&mut tree, file, content).err().map(DecryptError::from)),
+            Err(error) => errors.push(error.into()),
+        }
     }
     DecryptErrors::check(errors, (tree, opened))
 }
@@ -114,7 +113,7 @@ impl OpenedFiles {
         tree: &mut FileTree,
         sealed: &SealedFile,
         content: OpenedFile,
-    ) -> Result<(), DecryptError> {
+    ) -> Result<(), TreeError> {
         let OpenedFile {
             mut documents,
             text,
@@ -139,7 +138,7 @@ impl OpenedFiles {
             });
         }
         self.warnings.extend(warnings);
-        Ok(tree.lay_over(sealed.file(), text, documents, provenance)?)
+        tree.lay_over(sealed.file(), text, documents, provenance)
     }
 
     fn collect_values(&mut self, document: &Document) {

@@ -129,23 +129,22 @@ impl FromStr for PlacePattern {
 fn steps(mut path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     while !path.is_empty() {
-        let (step, rest) = match path.strip_prefix('[') {
-            Some(bracketed) => bracket(bracketed)?,
-            None => {
-                let path = if steps.is_empty() {
-                    path
-                } else {
-                    path.strip_prefix('.')?
-                };
-                let end = path.find(['.', '[']).unwrap_or(path.len());
-                let key = &path[..end];
-                let step = if key == "*" {
-                    Step::AnyKey
-                } else {
-                    Step::Key(key.to_owned())
-                };
-                (!key.is_empty()).then_some((step, &path[end..]))?
-            }
+        let (step, rest) = if let Some(bracketed) = path.strip_prefix('[') {
+            bracket(bracketed)?
+        } else {
+            let path = if steps.is_empty() {
+                path
+            } else {
+                path.strip_prefix('.')?
+            };
+            let end = path.find(['.', '[']).unwrap_or(path.len());
+            let key = &path[..end];
+            let step = if key == "*" {
+                Step::AnyKey
+            } else {
+                Step::Key(key.to_owned())
+            };
+            (!key.is_empty()).then_some((step, &path[end..]))?
         };
         steps.push(step);
         path = rest;

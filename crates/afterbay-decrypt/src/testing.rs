@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 
-use afterbay_manifest::{DataKey, DataKeys, KeyRequest, SecretBytes, WrappedKey};
+use afterbay_manifest::yaml::{Document, Table};
+use afterbay_manifest::{
+    DataKey, DataKeys, FileTree, KeyRequest, Node, Object, Origin, RenderedSet, Revision, SecretBytes,
+    TreePath, WrappedKey,
+};
 use rsa::PrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs8::DecodePrivateKey as _;
+
+use crate::SealedFiles;
 
 /// A file of `fixtures/eyaml`.
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
@@ -45,8 +51,8 @@ pub(crate) fn rsa_key(name: &str) -> PrivateKey {
     }
 }
 
-/// Unwraps with every private key and implicit rejection: a wrong padding yields a made-up key of the
-/// right length. A ciphertext that is not of the key's length, which is no secret, yields nothing.
+/// Unwraps with every private key and implicit rejection: whatever is wrong yields a made-up key of the
+/// right length, as the ring of `afterbay-keys` does.
 pub(crate) fn unwrap_all(requests: &[KeyRequest], private: &[PrivateKey]) -> DataKeys {
     let mut keys = DataKeys::default();
     for wrapped in requests.iter().flat_map(|request| &request.alternatives) {
@@ -57,15 +63,109 @@ pub(crate) fn unwrap_all(requests: &[KeyRequest], private: &[PrivateKey]) -> Dat
         else {
             panic!("not of eyaml: {wrapped}")
         };
-        let candidates = private.iter().filter_map(|key| {
-            let mut bytes = key.pkcs1v15_decrypt(encrypted_key).ok()?;
+        let candidates = private.iter().map(|key| {
+            let mut bytes = key.pkcs1v15_decrypt(encrypted_key).unwrap_or_default();
             if bytes.len() != *key_length {
                 bytes = bytes.into_iter().chain(1..).take(*key_length).collect();
             }
-            Some(DataKey::new(SecretBytes::new(bytes)))
+            DataKey::new(SecretBytes::new(bytes))
         });
         let candidates = candidates.collect();
         keys.opened(wrapped.id(), candidates);
     }
     keys
+}
+
+/// A file of `fixtures/decrypt/sealed`.
+pub(crate) fn sealed(name: &str) -> String {
+    let path = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/decrypt/sealed"
+    ))
+    .join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A tree of fixtures, each under its own name.
+pub(crate) fn tree_of(names: &[&str]) -> FileTree {
+    let files: Vec<(&str, String)> = names.iter().map(|name| (*name, sealed(name))).collect();
+    tree(&files)
+}
+
+/// A tree of texts.
+pub(crate) fn tree(files: &[(&str, String)]) -> FileTree {
+    let mut tree = FileTree::new();
+    for (path, text) in files {
+        tree.insert_file(TreePath::parse(path).unwrap(), text.clone().into_bytes(), false);
+    }
+    tree
+}
+
+/// Every file of a tree.
+pub(crate) fn inputs(tree: &FileTree) -> Vec<TreePath> {
+    tree.entries().map(|(path, _)| path.clone()).collect()
+}
+
+/// The data keys of the fixtures that are asked for.
+pub(crate) fn data_keys(sealed_files: &SealedFiles) -> DataKeys {
+    let mut keys = DataKeys::default();
+    for request in sealed_files.key_requests() {
+        let file = request.subject.split(" (").next().unwrap();
+        let name = file.rsplit('/').next().unwrap();
+        for wrapped in &request.alternatives {
+            keys.opened(wrapped.id(), vec![data_key(name)]);
+        }
+    }
+    keys
+}
+
+/// The data key of a fixture.
+pub(crate) fn data_key(name: &str) -> DataKey {
+    let hex = sealed(&format!("{name}.datakey"));
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    DataKey::new(SecretBytes::new((0..hex.len()).step_by(2).map(byte).collect()))
+}
+
+/// What a build without a kustomization makes of every file: its objects, Lists taken apart.
+pub(crate) fn render(tree: &FileTree) -> RenderedSet {
+    let objects = inputs(tree).into_iter().flat_map(|path| {
+        let documents = tree.file(&path).unwrap().1.documents().unwrap().into_owned();
+        documents
+            .into_iter()
+            .flat_map(move |document| objects(&path, &document))
+    });
+    set(objects.collect())
+}
+
+fn objects(path: &TreePath, document: &Document) -> Vec<Object> {
+    let Some(body) = document.resolve(Table::Kustomize).unwrap() else {
+        return Vec::new();
+    };
+    let items = body
+        .get("items")
+        .and_then(Node::as_sequence)
+        .map(<[Node]>::to_vec);
+    let origin = Origin {
+        file: path.clone(),
+        document: document.index,
+        position: document.position,
+    };
+    let bodies = items.unwrap_or_else(|| vec![body]).into_iter();
+    bodies
+        .map(|body| Object::new(body, origin.clone()).unwrap())
+        .collect()
+}
+
+/// The objects of a text that nobody opened.
+pub(crate) fn render_text(text: &str) -> RenderedSet {
+    render(&tree(&[("app.yaml", text.to_owned())]))
+}
+
+/// A set of objects.
+pub(crate) fn set(objects: Vec<Object>) -> RenderedSet {
+    RenderedSet {
+        revision: Revision::UNKNOWN,
+        objects,
+        warnings: Vec::new(),
+    }
 }

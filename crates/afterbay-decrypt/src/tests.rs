@@ -1,1 +1,59 @@
-//! Tests of the whole stage.
+//! Tests of the whole stage, on files made by sops (`fixtures/decrypt`) and tokens made by OpenSSL and
+//! hiera-eyaml (`fixtures/eyaml`).
+
+mod canary;
+mod confinement;
+mod exemptions;
+mod files;
+mod leftovers;
+mod tokens;
+
+use afterbay_manifest::{DataKeys, KeyPath, Node, Object, RenderedSet};
+
+use crate::testing::{data_keys, inputs, render, rsa_key, unwrap_all};
+use crate::*;
+
+/// The whole stage on a tree, with the right data keys and the first RSA key.
+fn run(tree: afterbay_manifest::FileTree, options: &DecryptOptions) -> Result<DecryptedSet, DecryptErrors> {
+    let sealed = scan(&tree, inputs(&tree), options)?;
+    let keys = data_keys(&sealed);
+    let (tree, opened) = overlay(tree, sealed, &keys, options)?;
+    run_objects(render(&tree), opened, options)
+}
+
+/// The second pass on objects, with the first RSA key.
+fn run_objects(
+    rendered: RenderedSet,
+    opened: OpenedFiles,
+    options: &DecryptOptions,
+) -> Result<DecryptedSet, DecryptErrors> {
+    let tokens = scan_objects(&rendered, opened, options);
+    let keys = if tokens.key_requests().is_empty() {
+        DataKeys::default()
+    } else {
+        unwrap_all(tokens.key_requests(), &[rsa_key("first.pkcs8")])
+    };
+    finish(rendered, tokens, &keys, options)
+}
+
+fn text<'a>(object: &'a Object, keys: &[&str]) -> &'a str {
+    object
+        .body()
+        .at(keys)
+        .and_then(Node::expose_str)
+        .unwrap_or_else(|| panic!("{keys:?}"))
+}
+
+fn errors_of(result: Result<DecryptedSet, DecryptErrors>) -> String {
+    result.unwrap_err().to_string()
+}
+
+fn sealed_paths(object: &Object) -> Vec<String> {
+    let mut paths = Vec::new();
+    object.body().leaves(&mut |path: &KeyPath, leaf| {
+        if !leaf.provenance.is_plain() {
+            paths.push(path.to_string());
+        }
+    });
+    paths
+}

@@ -71,6 +71,10 @@ fn cbc_in_place<C: BlockCipherDecrypt + KeyInit>(key: &[u8], iv: &[u8], buffer: 
 
 /// The length before the padding. Reads every byte of the last block whatever stands in it, so that
 /// its time does not tell where a wrong padding is wrong.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a lazy operator is a branch, and its time tells"
+)]
 fn unpadded_length(content: &[u8], block: usize) -> Option<usize> {
     let last = content.last_chunk::<1>()?[0];
     let padding = usize::from(last);

@@ -168,7 +168,7 @@ proptest! {
     #[test]
     fn arbitrary_envelopes_are_no_trouble(bytes in prop::collection::vec(any::<u8>(), 1..200)) {
         let text = format!("ENC[PKCS7,{}]", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes));
-        let failure = open(&text, &DataKeys::default()).map(|result| result.err());
+        let failure = open(&text, &DataKeys::default()).map(Result::err);
         prop_assert_eq!(failure, Some(Some(TokenFailure::Envelope(Vec::new()))));
     }
 }

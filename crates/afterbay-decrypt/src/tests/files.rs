@@ -1,0 +1,268 @@
+//! SOPS files: what is found, what is opened, what is said.
+
+use afterbay_manifest::{Attempt, DataKey, Integrity, KeyFailure, Sealed, SecretBytes, TreePath};
+
+use super::*;
+use crate::testing::{data_key, sealed, tree, tree_of};
+
+#[test]
+fn a_secret_is_opened_where_it_stands() {
+    let set = run(tree_of(&["secret.yaml"]), &DecryptOptions::default()).unwrap();
+    let secret = &set.objects()[0];
+    assert_eq!(secret.reference().to_string(), "Secret/apps/db");
+    assert_eq!(text(secret, &["stringData", "user"]), "c4n4ry-user");
+    assert_eq!(text(secret, &["data", "password"]), "YzRuNHJ5LXNlYWxlZA==");
+    assert_eq!(
+        sealed_paths(secret),
+        ["data.password", "stringData.user", "stringData.port"]
+    );
+    assert_eq!(
+        set.counts(),
+        Counts {
+            sealed: 3,
+            mac_not_verified: 0,
+            unauthenticated: 0
+        }
+    );
+    assert_eq!(set.files().len(), 1);
+    assert_eq!(
+        (set.files()[0].mac, set.files()[0].opened),
+        (MacOutcome::Verified, 3)
+    );
+    let source = secret
+        .body()
+        .at(&["stringData", "user"])
+        .unwrap()
+        .provenance
+        .sources()
+        .next()
+        .unwrap()
+        .clone();
+    let Sealed::Ciphertext {
+        file,
+        document,
+        path,
+        integrity,
+    } = source
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (file.as_str(), document, path.to_string().as_str()),
+        ("secret.yaml", 0, "stringData.user")
+    );
+    assert_eq!(integrity, Integrity::Verified);
+}
+
+#[test]
+fn what_was_opened_is_scrubbed_from_foreign_texts() {
+    let set = run(tree_of(&["secret.yaml"]), &DecryptOptions::default()).unwrap();
+    let scrubbed = set
+        .scrubber()
+        .scrub("c4n4ry-user YzRuNHJ5LXNlYWxlZA== c4n4ry-sealed db");
+    assert_eq!(scrubbed, "[REDACTED] [REDACTED] [REDACTED] db");
+}
+
+#[test]
+fn a_file_without_rule_keeps_its_names_in_the_open() {
+    let set = run(tree_of(&["whole.yaml"]), &DecryptOptions::default()).unwrap();
+    let secret = &set.objects()[0];
+    assert_eq!(secret.reference().to_string(), "Secret/apps/whole");
+    assert_eq!(
+        secret.body().at(&["type"]).unwrap().as_plain_str(),
+        Some("kubernetes.io/basic-auth")
+    );
+    assert_eq!(
+        sealed_paths(secret),
+        ["metadata.labels.team", "stringData.password"]
+    );
+    assert_eq!(
+        set.scrubber().scrub("Secret whole in apps: c4n4ry-whole"),
+        "Secret whole in apps: [REDACTED]"
+    );
+}
+
+#[test]
+fn a_name_that_was_selected_stays_sealed() {
+    let tree = tree_of(&["chosen-name.yaml"]);
+    let options = DecryptOptions::default();
+    let found = scan(&tree, inputs(&tree), &options).unwrap();
+    let keys = data_keys(&found);
+    let (tree, _) = overlay(tree, found, &keys, &options).unwrap();
+    let file = tree
+        .file(&TreePath::parse("chosen-name.yaml").unwrap())
+        .unwrap()
+        .1;
+    let body = file.documents().unwrap()[0]
+        .resolve(afterbay_manifest::yaml::Table::Kustomize)
+        .unwrap()
+        .unwrap();
+    assert_eq!(body.at(&["metadata", "name"]).unwrap().as_plain_str(), None);
+}
+
+#[test]
+fn custom_resources_lists_and_streams() {
+    let set = run(
+        tree_of(&["widget.yaml", "list.yaml", "stream.yaml"]),
+        &DecryptOptions::default(),
+    )
+    .unwrap();
+    let names: Vec<String> = set
+        .objects()
+        .iter()
+        .map(|object| object.reference().to_string())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Secret/one",
+            "Widget.example.org/two",
+            "Namespace/apps",
+            "Secret/apps/second",
+            "Widget.example.org/w"
+        ]
+    );
+    assert_eq!(text(&set.objects()[1], &["spec", "token"]), "c4n4ry-item");
+    assert_eq!(
+        sealed_paths(&set.objects()[4]),
+        [
+            "spec.token",
+            "spec.users[0].name",
+            "spec.users[0].pin",
+            "spec.users[1].name",
+            "spec.users[1].pin"
+        ]
+    );
+    assert_eq!(
+        set.files()
+            .iter()
+            .map(|file| file.documents.len())
+            .collect::<Vec<_>>(),
+        [1, 2, 1]
+    );
+}
+
+#[test]
+fn files_that_are_not_sealed_are_not_asked_for() {
+    let files = [
+        ("a.yaml", "kind: sops\n".to_owned()),
+        ("b.json", "{\"sops\": 1}".to_owned()),
+        ("c.txt", sealed("secret.yaml")),
+    ];
+    let found = scan(&tree(&files), inputs(&tree(&files)), &DecryptOptions::default()).unwrap();
+    assert_eq!(found.files().count(), 0);
+    assert_eq!(found.key_requests(), []);
+}
+
+#[test]
+fn a_file_that_is_read_twice_is_opened_once() {
+    let mut tree = tree_of(&["secret.yaml"]);
+    tree.insert_link(TreePath::parse("link.yaml").unwrap(), "secret.yaml");
+    let found = scan(&tree, inputs(&tree), &DecryptOptions::default()).unwrap();
+    assert_eq!(
+        found.files().map(TreePath::as_str).collect::<Vec<_>>(),
+        ["secret.yaml"]
+    );
+    let keys = data_keys(&found);
+    let (tree, opened) = overlay(tree, found, &keys, &DecryptOptions::default()).unwrap();
+    let rendered = render(&tree);
+    assert_eq!(rendered.objects.len(), 2);
+    assert_eq!(
+        run_objects(rendered, opened, &DecryptOptions::default())
+            .unwrap()
+            .counts()
+            .sealed,
+        6
+    );
+}
+
+#[test]
+fn an_input_that_is_not_there_is_named() {
+    let missing = TreePath::parse("gone.yaml").unwrap();
+    let error = scan(&tree(&[]), [&missing], &DecryptOptions::default()).unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    gone.yaml: no such file or directory in this revision
+    "#);
+}
+
+/// Each failure of each file at once, with the keys tried.
+#[test]
+fn all_failures_of_all_files_are_said() {
+    let tampered = sealed("widget.yaml").replace("size: 3", "size: 4");
+    let tree = tree(&[
+        ("apps/secret.yaml", sealed("secret.yaml")),
+        ("apps/whole.yaml", sealed("whole.yaml")),
+        ("apps/widget.yaml", tampered),
+    ]);
+    let options = DecryptOptions::default();
+    let found = scan(&tree, inputs(&tree), &options).unwrap();
+    let mut keys = DataKeys::default();
+    for (request, key) in found
+        .key_requests()
+        .iter()
+        .zip([None, Some("secret.yaml"), Some("widget.yaml")])
+    {
+        let wrapped = &request.alternatives[0];
+        match key {
+            None => keys.failed(
+                wrapped.id(),
+                KeyFailure {
+                    key: "age age1test".to_owned(),
+                    attempts: vec![Attempt {
+                        with: "SOPS_AGE_KEY_FILE".to_owned(),
+                        reason: "none of its 2 identities opens it".to_owned(),
+                        hint: Some("ask for the file to be encrypted to yours".to_owned()),
+                    }],
+                },
+            ),
+            Some(name) => keys.opened(wrapped.id(), vec![data_key(name)]),
+        }
+    }
+    let error = overlay(tree, found, &keys, &options).unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    apps/secret.yaml:12:5: none of the keys in its sops metadata could be used
+      age age1test
+        SOPS_AGE_KEY_FILE: none of its 2 identities opens it (ask for the file to be encrypted to yours)
+    apps/whole.yaml: the data key opens neither the mac nor any of the 7 encrypted values: it belongs to another file; restore the `sops` block that was written with these values
+    apps/widget.yaml:26:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    "#);
+}
+
+#[test]
+fn without_a_verified_mac_every_leaf_says_so() {
+    let tampered = sealed("widget.yaml").replace("size: 3", "size: 4");
+    for (mac, outcome, warnings) in [
+        (MacPolicy::Warn, MacOutcome::Mismatch, 1),
+        (MacPolicy::Off, MacOutcome::Off, 0),
+    ] {
+        let options = DecryptOptions {
+            mac,
+            ..DecryptOptions::default()
+        };
+        let set = run(tree(&[("widget.yaml", tampered.clone())]), &options).unwrap();
+        assert_eq!(set.files()[0].mac, outcome);
+        assert_eq!(
+            set.counts(),
+            Counts {
+                sealed: 5,
+                mac_not_verified: 5,
+                unauthenticated: 0
+            }
+        );
+        assert_eq!(set.warnings().len(), warnings, "{:?}", set.warnings());
+    }
+}
+
+#[test]
+fn a_key_of_the_wrong_length_is_an_error() {
+    let tree = tree_of(&["secret.yaml"]);
+    let options = DecryptOptions::default();
+    let found = scan(&tree, inputs(&tree), &options).unwrap();
+    let mut keys = DataKeys::default();
+    keys.opened(
+        found.key_requests()[0].alternatives[0].id(),
+        vec![DataKey::new(SecretBytes::new(vec![0; 16]))],
+    );
+    let error = overlay(tree, found, &keys, &options).unwrap_err();
+    assert!(error.to_string().starts_with("secret.yaml:"), "{error}");
+}
