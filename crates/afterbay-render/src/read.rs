@@ -72,6 +72,11 @@ impl Contents {
         };
         let mut queue = VecDeque::new();
         for document in documents.iter() {
+            self.warnings
+                .extend(document.ambiguous_scalars().into_iter().map(|found| Warning {
+                    place: Some(Place::new(path.clone(), found.position)),
+                    message: found.to_string(),
+                }));
             match document.resolve(Table::Kustomize) {
                 Ok(Some(node)) => {
                     queue.push_back(Waiting {

@@ -132,7 +132,10 @@ fn scalars_that_two_tools_read_differently_are_named() {
     );
     let set = build(&[("a.yaml", &text)], "").unwrap();
     let warnings = lines(&set.warnings);
-    assert_snapshot!(warnings, @"");
+    assert_snapshot!(warnings, @r#"
+    a.yaml:5:10: yes without quotes is the text "yes" to kustomize and true to kubectl; quote it, or write the value that is meant
+    a.yaml:6:10: 2024-01-02 without quotes is the text "2024-01-02T00:00:00Z" to kustomize and the text "2024-01-02" to kubectl; quote it, or write the value that is meant
+    "#);
 }
 
 #[test]
