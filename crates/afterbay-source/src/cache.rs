@@ -96,6 +96,16 @@ impl Cache {
         self.save().map_err(|source| failed(&self.directory, source))
     }
 
+    /// Removes some of its files.
+    pub(crate) fn discard<'a>(
+        &self,
+        mut files: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<(), SourceError> {
+        files
+            .try_for_each(|file| remove(file))
+            .map_err(|source| failed(&self.directory, source))
+    }
+
     /// Removes everything in it.
     pub(crate) fn clear(&mut self) -> Result<(), SourceError> {
         self.tips.clear();
@@ -230,5 +240,46 @@ fn failed(path: &Path, source: io::Error) -> SourceError {
     SourceError::Cache {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The state file is read strictly.
+
+    use super::{STATE_HEADER, name_of, parse_state};
+
+    #[test]
+    fn reads_only_what_it_wrote() {
+        let id = "0123456789012345678901234567890123456789";
+        let (tips, shallow) = parse_state(&format!("{STATE_HEADER}\ntip {id}\nshallow {id}\n")).unwrap();
+        assert_eq!((tips.len(), shallow.len()), (1, 1));
+        assert_eq!(
+            parse_state(&format!("{STATE_HEADER}\n")),
+            Some((Vec::new(), Vec::new()))
+        );
+        for bad in [
+            "",
+            "tip",
+            "tip 01",
+            "other 0123456789012345678901234567890123456789",
+        ] {
+            assert_eq!(parse_state(&format!("{STATE_HEADER}\n{bad}\n")), None, "{bad:?}");
+        }
+        assert_eq!(parse_state(""), None);
+        assert_eq!(parse_state("afterbay git cache 2\n"), None);
+    }
+
+    #[test]
+    fn a_remote_has_its_own_name() {
+        // printf '%s' https://example.com/a.git | sha256sum
+        assert_eq!(
+            name_of("https://example.com/a.git"),
+            "eaead1850c5866e96e76ad58dabf833723c495451d30bf2e92084dbdd1de3f9a"
+        );
+        assert_ne!(
+            name_of("https://example.com/a.git"),
+            name_of("https://example.com/b.git")
+        );
     }
 }

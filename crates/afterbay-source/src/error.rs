@@ -295,6 +295,14 @@ pub enum SourceError {
         /// The limit.
         limit: u64,
     },
+    /// One object inflates to more than any accepted file or directory.
+    #[error("{remote}: an object the server sends inflates to more than {limit} bytes")]
+    ObjectTooLarge {
+        /// The repository.
+        remote: String,
+        /// The limit.
+        limit: usize,
+    },
     /// The object cache cannot be used.
     #[error("the object cache {path} cannot be used")]
     Cache {
@@ -469,6 +477,9 @@ impl SourceError {
             Self::ReceivedTooMuch { .. } | Self::InflatedTooMuch { .. } => {
                 "raise the limit if the repository is trusted"
             }
+            Self::ObjectTooLarge { .. } => {
+                "it is most likely a file: take it out of the repository, or raise the limit of a file's size"
+            }
             Self::Cache { .. } => {
                 "check the permissions of the cache directory, or remove it: it only saves transfers"
             }
@@ -522,4 +533,34 @@ pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
 /// Invisible characters that change how the text around them is shown.
 fn is_formatting(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    //! Text of servers is made harmless.
+
+    use proptest::prelude::*;
+
+    use super::foreign_text;
+
+    #[test]
+    fn foreign_text_is_one_bounded_line() {
+        assert_eq!(
+            foreign_text(b" a\r\n\tb\x1b]0;title\x07 \xff "),
+            "a b]0;title \u{fffd}"
+        );
+        assert_eq!(foreign_text("x\u{202e}y\u{feff}".as_bytes()), "xy");
+        let long = foreign_text("ä".repeat(1000).as_bytes());
+        assert_eq!(long.chars().count(), 301);
+        assert!(long.ends_with('…'));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_holds_no_control_character(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+            let text = foreign_text(&bytes);
+            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert!(text.chars().count() <= 301);
+        }
+    }
 }

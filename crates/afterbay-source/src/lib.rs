@@ -10,6 +10,19 @@
 //! The user's and the system's Git configuration is never read, and there is no option to read it.
 //! What the cache holds is what the repository holds: sealed files stay sealed.
 //!
+//! ```no_run
+//! use afterbay_source::{CacheDir, Reference, RemoteUrl, SourceError, SourceOptions, fetch};
+//!
+//! # async fn example() -> Result<(), SourceError> {
+//! let mut options = SourceOptions::new(RemoteUrl::parse("https://git.example.com/team/config.git")?);
+//! options.reference = Reference::parse("main")?;
+//! options.cache = CacheDir::Path("/home/me/.cache/afterbay".into());
+//! let snapshot = fetch(&options).await?;
+//! assert_eq!(snapshot.revision.reference.as_deref(), Some("main"));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`fetch`] is the way in. Its options decide which remote, which revision, how much and how long.
 
 mod cache;

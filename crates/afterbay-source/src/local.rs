@@ -66,9 +66,15 @@ fn open(path: &Path, session: &Session) -> Result<gix::Repository, SourceError> 
 fn not_opened(error: &gix::Error, session: &Session) -> SourceError {
     let reason = reasons(error);
     if reason.contains("sha256") {
-        return SourceError::ObjectFormat { remote: session.remote.clone(), format: "sha256".to_owned() };
+        return SourceError::ObjectFormat {
+            remote: session.remote.clone(),
+            format: "sha256".to_owned(),
+        };
     }
-    SourceError::Unreadable { remote: session.remote.clone(), reason }
+    SourceError::Unreadable {
+        remote: session.remote.clone(),
+        reason,
+    }
 }
 
 /// The repository at a path, as Git looks for it: a work tree, a bare repository, or either with `.git` left off.
@@ -172,5 +178,8 @@ fn names(repository: &gix::Repository, session: &Session) -> Result<Vec<String>,
 }
 
 fn unreadable(error: &dyn std::error::Error, session: &Session) -> SourceError {
-    SourceError::Unreadable { remote: session.remote.clone(), reason: reasons(error) }
+    SourceError::Unreadable {
+        remote: session.remote.clone(),
+        reason: reasons(error),
+    }
 }

@@ -207,3 +207,6 @@ fn edit_distance(left: &str, right: &str) -> usize {
     }
     row[right.len()]
 }
+
+#[cfg(test)]
+mod tests;

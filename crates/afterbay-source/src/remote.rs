@@ -37,6 +37,16 @@ use crate::session::{Meter, Session};
 /// What we call ourselves inside the protocol.
 const AGENT: &str = concat!("git/afterbay-", env!("CARGO_PKG_VERSION"));
 
+/// What the protocol library would ask for and we do not need.
+const UNWANTED_FEATURES: [&str; 6] = [
+    "include-tag",
+    "sideband-all",
+    "filter",
+    "deepen-relative",
+    "deepen-since",
+    "deepen-not",
+];
+
 /// How much history is asked for.
 const DEPTH: usize = 1;
 
@@ -260,8 +270,9 @@ impl<'a> Connection<'a> {
     fn arguments(&self, id: ObjectId, cache: &Cache) -> Arguments {
         let version = self.handshake.server_protocol_version;
         let mut features = Command::Fetch.default_features(version, &self.handshake.capabilities);
-        // The tag that is wanted is asked for by its id; others are not needed.
-        features.retain(|(name, _)| !matches!(*name, "include-tag" | "sideband-all" | "filter"));
+        // The tag that is wanted is asked for by its id, and to name `deepen-relative` in version 0 is to
+        // ask for it: the depth would count from a boundary that is not there, and all history would come.
+        features.retain(|(name, _)| !UNWANTED_FEATURES.contains(name));
         features.push(("agent", Some(AGENT.to_owned())));
         let mut arguments = Arguments::new(version, features, false);
         if version == Protocol::V2 {
@@ -306,12 +317,33 @@ impl Job {
             gix::hash::Kind::Sha1,
             options,
         )
-        .map_err(|error| self.misunderstood(&error))?;
-        // The state file, not a `.keep` file, says what is complete.
-        if let Some(keep) = outcome.keep_path {
-            std::fs::remove_file(&keep).map_err(|source| SourceError::Cache { path: keep, source })?;
+        .map_err(|error| self.refused_pack(&error))?;
+        self.session.check_inflated();
+        if let Some(fault) = self.session.take_fault() {
+            // The counters are looked at now and then, so the last objects may have gone over the limit.
+            let files = outcome
+                .data_path
+                .iter()
+                .chain(&outcome.index_path)
+                .chain(&outcome.keep_path);
+            cache.discard(files)?;
+            return Err(fault);
         }
-        Ok(())
+        // The state file, not a `.keep` file, says what is complete.
+        cache.discard(outcome.keep_path.iter())
+    }
+
+    /// What a failure to unpack means.
+    fn refused_pack(&self, error: &gix::Error) -> SourceError {
+        match self.misunderstood(error) {
+            SourceError::Protocol { remote, .. } if error.is_resource_exhausted() => {
+                SourceError::ObjectTooLarge {
+                    remote,
+                    limit: read::allocation_limit(&self.session),
+                }
+            }
+            other => other,
+        }
     }
 
     /// What a failure of the protocol library means: what a part of ours left, or the library's own words.
@@ -325,7 +357,10 @@ impl Job {
                 }
             }
             (Some(fault), _) => fault,
-            (None, _) => SourceError::Protocol { remote: self.session.remote.clone(), reason: reasons(error) },
+            (None, _) => SourceError::Protocol {
+                remote: self.session.remote.clone(),
+                reason: reasons(error),
+            },
         }
     }
 }

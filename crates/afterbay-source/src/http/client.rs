@@ -270,13 +270,78 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |cause| Error::source(*cause))
 }
 
-/// What the TLS library says, also where it is wrapped into an IO error.
+/// What the TLS library says, however many IO errors it is wrapped into.
 fn tls_reason(cause: &(dyn Error + 'static)) -> Option<String> {
-    let inner = cause
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    let tls = cause
-        .downcast_ref::<rustls::Error>()
-        .or_else(|| inner?.downcast_ref::<rustls::Error>())?;
-    Some(foreign_text(tls.to_string().as_bytes()))
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(foreign_text(tls.to_string().as_bytes()));
+    }
+    tls_reason(cause.downcast_ref::<std::io::Error>()?.get_ref()?)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Who is told the credentials.
+
+    use afterbay_manifest::SecretBytes;
+    use reqwest::Url;
+
+    use super::{basic, is_loopback, same_origin};
+    use crate::error::SourceError;
+    use crate::options::Credentials;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn loopback_is_told_by_the_address() {
+        for local in [
+            "http://localhost/x",
+            "http://127.0.0.1:8080/x",
+            "http://127.9.9.9/x",
+            "http://[::1]/x",
+        ] {
+            assert!(is_loopback(&url(local)), "{local}");
+        }
+        for other in [
+            "http://localhost.example.com/x",
+            "http://127.0.0.1.example.com/x",
+            "http://10.0.0.1/x",
+        ] {
+            assert!(!is_loopback(&url(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let origin = url("https://git.example.com/a");
+        assert!(same_origin(&origin, &url("https://GIT.example.com:443/b")));
+        for other in [
+            "http://git.example.com/a",
+            "https://git.example.com:444/a",
+            "https://example.com/a",
+        ] {
+            assert!(!same_origin(&origin, &url(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_made_of_what_fits() {
+        let made = |username: &str, password: &[u8]| {
+            basic(&Credentials {
+                username: username.to_owned(),
+                password: SecretBytes::new(password.to_vec()),
+            })
+        };
+        // RFC 7617, section 2.
+        let header = made("Aladdin", b"open sesame").unwrap();
+        assert_eq!(header.as_bytes(), b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert!(header.is_sensitive());
+        for (username, password) in [("a:b", &b"x"[..]), ("a", b"x\n"), ("a\r", b"x"), ("a", b"\0")] {
+            assert!(matches!(
+                made(username, password),
+                Err(SourceError::InvalidCredentials { .. })
+            ));
+        }
+    }
 }

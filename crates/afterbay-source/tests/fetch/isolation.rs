@@ -1,1 +1,181 @@
-//! x.
+//! No child process, no configuration of the user, nothing left on disk.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use afterbay_source::{CacheDir, SourceOptions};
+
+use crate::support::{Repository, Server, ServerOptions, credentials, options, run, write_file};
+
+/// Remotes for [`child_process`], one a line.
+const REMOTES: &str = "AFTERBAY_TEST_REMOTES";
+
+/// The cache for [`child_process`].
+const CACHE: &str = "AFTERBAY_TEST_CACHE";
+
+/// Not a test by itself: [`starts_no_process_and_leaves_nothing`] runs it in a process of its own.
+#[test]
+#[ignore = "run by another test"]
+fn child_process() {
+    let remotes = std::env::var(REMOTES).expect("set by the other test");
+    for remote in remotes.lines() {
+        let cache = CacheDir::Path(std::env::var_os(CACHE).expect("set by the other test").into());
+        for cache in [cache.clone(), cache, CacheDir::Disabled] {
+            let options = SourceOptions {
+                cache,
+                credentials: credentials("me", "Pa55"),
+                ..options(remote, "main")
+            };
+            println!("fetched {}", run(&options).commit());
+        }
+        assert!(matches!(
+            run(&options(remote, "nothing")).error(),
+            afterbay_source::SourceError::UnknownReference { .. }
+        ));
+    }
+}
+
+#[test]
+fn starts_no_process_and_leaves_nothing() {
+    let repository = Repository::sample();
+    // What a configuration could start, were it read.
+    let trap = "!touch TRAPPED";
+    let home = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[credential]\n helper = {trap}\n[core]\n sshCommand = {trap}\n fsmonitor = {trap}\n hooksPath = /\n\
+         [url \"http://127.0.0.1:1/\"]\n insteadOf = http://127.0.0.1\n insteadOf = /\n[alias]\n x = {trap}\n\
+         [uploadpack]\n packObjectsHook = {trap}\n[http]\n proxy = http://127.0.0.1:1\n"
+    );
+    write_file(&home.path().join(".gitconfig"), &config);
+    repository.git(&["config", "core.fsmonitor", "touch TRAPPED"]);
+    repository.git(&["config", "core.alternateRefsCommand", "touch TRAPPED"]);
+    let login = Some("me:Pa55".to_owned());
+    let guarded = Server::start(
+        repository.root(),
+        ServerOptions {
+            login,
+            ..ServerOptions::default()
+        },
+    );
+    let old = Server::start(
+        repository.root(),
+        ServerOptions {
+            version_0: true,
+            ..ServerOptions::default()
+        },
+    );
+    let file = format!("file://{}", repository.url());
+    let all = [repository.url(), file, old.url()].join("\n");
+    let open = run_child(&all, home.path());
+    assert_eq!(
+        open.matches(&format!("fetched {}", repository.id("HEAD")))
+            .count(),
+        9,
+        "{open}"
+    );
+    let fetched = run(&SourceOptions {
+        credentials: credentials("me", "Pa55"),
+        ..options(&guarded.url(), "main")
+    });
+    assert_eq!(fetched.commit(), repository.id("HEAD"));
+}
+
+/// Runs [`child_process`] with a PATH that holds no program, under `strace` where there is one.
+fn run_child(remotes: &str, home: &Path) -> String {
+    let nothing = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let (cache, temporary) = (scratch.path().join("cache"), scratch.path().join("tmp"));
+    std::fs::create_dir(&temporary).unwrap();
+    let trace = scratch.path().join("trace");
+    let this = std::env::current_exe().unwrap();
+    let strace = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join("strace"))
+        .find(|strace| strace.is_file());
+    let mut command = match &strace {
+        Some(strace) => {
+            let mut command = Command::new(strace);
+            command
+                .args(["-f", "-qq", "-e", "trace=execve,execveat,vfork,fork", "-o"])
+                .arg(&trace)
+                .arg(&this);
+            command
+        }
+        None => {
+            println!("skipped: the check of system calls needs strace; install the package strace");
+            Command::new(&this)
+        }
+    };
+    command.args(["--exact", "isolation::child_process", "--ignored", "--nocapture"]);
+    command
+        .env_clear()
+        .env("PATH", nothing.path())
+        .env("HOME", home)
+        .env("TMPDIR", &temporary);
+    command
+        .env("http_proxy", "http://127.0.0.1:1")
+        .env("HTTPS_PROXY", "http://127.0.0.1:1");
+    command
+        .env("GIT_DIR", "/nowhere")
+        .env("GIT_OBJECT_DIRECTORY", "/nowhere")
+        .env("GIT_ASKPASS", "/bin/false");
+    command.env(REMOTES, remotes).env(CACHE, &cache);
+    let output = command.output().expect("it starts");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{text}");
+    if strace.is_some() {
+        let calls = std::fs::read_to_string(&trace).unwrap();
+        // The one call is strace's own, which becomes the test program.
+        let calls: Vec<&str> = calls
+            .lines()
+            .filter(|line| !line.contains("+++") && !line.contains("---"))
+            .collect();
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        assert!(
+            calls[0].contains("execve") && calls[0].contains(this.to_str().unwrap()),
+            "{calls:?}"
+        );
+    }
+    assert_eq!(names(&temporary), BTreeSet::new(), "temporary files are left");
+    assert_eq!(names(home), BTreeSet::from([".gitconfig".to_owned()]));
+    assert_eq!(names(&cache), BTreeSet::from(["git".to_owned()]));
+    text
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> BTreeSet<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_repository_is_not_written_to() {
+    let repository = Repository::sample();
+    repository.git(&["repack", "-q", "-a", "-d"]);
+    let before = snapshot_of(&repository.path());
+    run(&options(&repository.url(), "main")).snapshot();
+    assert_eq!(snapshot_of(&repository.path()), before);
+}
+
+/// Every file below a folder with its size and time.
+fn snapshot_of(folder: &Path) -> BTreeSet<(String, u64, std::time::SystemTime)> {
+    let mut files = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let metadata = entry.metadata().unwrap();
+        if metadata.is_dir() {
+            files.extend(snapshot_of(&entry.path()));
+        }
+        files.insert((
+            entry.path().display().to_string(),
+            metadata.len(),
+            metadata.modified().unwrap(),
+        ));
+    }
+    files
+}

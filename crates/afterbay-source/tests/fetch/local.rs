@@ -14,7 +14,12 @@ fn reads_files_modes_links_and_submodules() {
     repository.git(&["add", "-A"]);
     repository.git(&["update-index", "--chmod=+x", "bin/run"]);
     let id = "1111111111111111111111111111111111111111";
-    repository.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{id},sub")]);
+    repository.git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &format!("160000,{id},sub"),
+    ]);
     repository.git(&["commit", "-q", "-m", "x"]);
 
     let fetched = run(&options(&repository.url(), ""));
@@ -24,9 +29,18 @@ fn reads_files_modes_links_and_submodules() {
     bin/run executable, 10 bytes
     sub @ 1111111111111111111111111111111111111111
     ");
-    assert_eq!(fetched.warnings(), ["sub is a submodule, and submodules are not fetched"]);
+    assert_eq!(
+        fetched.warnings(),
+        ["sub is a submodule, and submodules are not fetched"]
+    );
     let commit = Some(repository.id("HEAD"));
-    assert_eq!(fetched.snapshot().revision, Revision { reference: Some("main".to_owned()), commit });
+    assert_eq!(
+        fetched.snapshot().revision,
+        Revision {
+            reference: Some("main".to_owned()),
+            commit
+        }
+    );
     assert_eq!(fetched.cost(), (0, 0, 0));
 }
 
@@ -42,15 +56,33 @@ fn takes_branches_tags_full_refs_and_commits() {
     repository.write("a.yaml", "a: 2\n");
     let second = repository.commit("second");
 
-    for reference in ["light", "v1", "v1-again", "refs/tags/v1", "refs/pull/7/head", "team/one", first.as_str()] {
+    for reference in [
+        "light",
+        "v1",
+        "v1-again",
+        "refs/tags/v1",
+        "refs/pull/7/head",
+        "team/one",
+        first.as_str(),
+    ] {
         let fetched = run(&options(&repository.url(), reference));
         assert_eq!(fetched.commit(), first, "{reference}");
         assert_eq!(text(fetched.snapshot(), "a.yaml"), "a: 1\n", "{reference}");
         let label = Some(reference.to_owned()).filter(|label| *label != first);
         assert_eq!(fetched.snapshot().revision.reference, label);
     }
-    for reference in ["", "HEAD", "main", "refs/heads/main", second.to_uppercase().as_str()] {
-        assert_eq!(run(&options(&repository.url(), reference)).commit(), second, "{reference}");
+    for reference in [
+        "",
+        "HEAD",
+        "main",
+        "refs/heads/main",
+        second.to_uppercase().as_str(),
+    ] {
+        assert_eq!(
+            run(&options(&repository.url(), reference)).commit(),
+            second,
+            "{reference}"
+        );
     }
 }
 
@@ -131,20 +163,31 @@ fn refuses_a_name_that_is_two_commits() {
     hint: give refs/heads/both or refs/tags/both
     "#);
     run(&options(&repository.url(), "same")).snapshot();
-    assert_eq!(run(&options(&repository.url(), "refs/tags/both")).commit(), repository.id("refs/tags/both"));
+    assert_eq!(
+        run(&options(&repository.url(), "refs/tags/both")).commit(),
+        repository.id("refs/tags/both")
+    );
 }
 
 #[test]
 fn refuses_what_holds_no_files() {
     let empty = Repository::empty();
     let error = run(&options(&empty.url(), ""));
-    assert!(matches!(error.error(), SourceError::EmptyRepository { .. }), "{}", error.message());
+    assert!(
+        matches!(error.error(), SourceError::EmptyRepository { .. }),
+        "{}",
+        error.message()
+    );
 
     let repository = Repository::sample();
     let blob = repository.id("HEAD:a.yaml");
     repository.git(&["tag", "blob", &blob]);
     let error = run(&options(&repository.url(), "blob"));
-    assert!(error.message().contains("blob is a blob, not a commit"), "{}", error.message());
+    assert!(
+        error.message().contains("blob is a blob, not a commit"),
+        "{}",
+        error.message()
+    );
 
     let sha256 = Repository::sample();
     std::fs::remove_dir_all(sha256.path().join(".git")).unwrap();
@@ -174,19 +217,35 @@ fn a_relative_path_is_a_path() {
 fn names_a_missing_object() {
     let repository = Repository::sample();
     let id = repository.id("HEAD:a.yaml");
-    let object = repository.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
+    let object = repository
+        .path()
+        .join(".git/objects")
+        .join(&id[..2])
+        .join(&id[2..]);
     std::fs::remove_file(object).unwrap();
     let fetched = run(&options(&repository.url(), ""));
-    assert!(fetched.message().contains(&format!("object {id} is missing")), "{}", fetched.message());
+    assert!(
+        fetched.message().contains(&format!("object {id} is missing")),
+        "{}",
+        fetched.message()
+    );
 }
 
 #[test]
 fn a_corrupt_object_is_an_error() {
     let repository = Repository::sample();
     let id = repository.id("HEAD:a.yaml");
-    let object = repository.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
+    let object = repository
+        .path()
+        .join(".git/objects")
+        .join(&id[..2])
+        .join(&id[2..]);
     std::fs::remove_file(&object).unwrap();
     write_file(&object, b"not zlib");
     let fetched = run(&options(&repository.url(), ""));
-    assert!(matches!(fetched.error(), SourceError::BrokenObject { .. }), "{}", fetched.message());
+    assert!(
+        matches!(fetched.error(), SourceError::BrokenObject { .. }),
+        "{}",
+        fetched.message()
+    );
 }

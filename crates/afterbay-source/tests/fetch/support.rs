@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use afterbay_manifest::{Entry, SecretBytes, Snapshot};
-use afterbay_source::{CacheDir, Credentials, FetchEvent, Reference, RemoteUrl, SourceError, SourceOptions, fetch};
+use afterbay_source::{
+    CacheDir, Credentials, FetchEvent, Reference, RemoteUrl, SourceError, SourceOptions, fetch,
+};
 
 pub(crate) use repository::{Repository, write_file};
 pub(crate) use server::{Answer, Request, Server, ServerOptions, respond};
@@ -21,12 +23,18 @@ pub(crate) fn options(remote: &str, reference: &str) -> SourceOptions {
 
 /// The same with a cache.
 pub(crate) fn cached(remote: &str, reference: &str, cache: &Path) -> SourceOptions {
-    SourceOptions { cache: CacheDir::Path(cache.to_owned()), ..options(remote, reference) }
+    SourceOptions {
+        cache: CacheDir::Path(cache.to_owned()),
+        ..options(remote, reference)
+    }
 }
 
 pub(crate) fn credentials(username: &str, password: &str) -> Option<Arc<Credentials>> {
     let password = SecretBytes::new(password.as_bytes().to_vec());
-    Some(Arc::new(Credentials { username: username.to_owned(), password }))
+    Some(Arc::new(Credentials {
+        username: username.to_owned(),
+        password,
+    }))
 }
 
 /// What a fetch came to, with its events in order.
@@ -37,7 +45,9 @@ pub(crate) struct Fetched {
 
 impl Fetched {
     pub(crate) fn snapshot(&self) -> &Snapshot {
-        self.outcome.as_ref().unwrap_or_else(|error| panic!("{error}\n{error:?}"))
+        self.outcome
+            .as_ref()
+            .unwrap_or_else(|error| panic!("{error}\n{error:?}"))
     }
 
     pub(crate) fn error(&self) -> &SourceError {
@@ -65,9 +75,11 @@ impl Fetched {
     /// Requests, received bytes and received objects.
     pub(crate) fn cost(&self) -> (u64, u64, u64) {
         match self.events.last() {
-            Some(FetchEvent::Finished { requests, received_bytes, received_objects }) => {
-                (*requests, *received_bytes, *received_objects)
-            }
+            Some(FetchEvent::Finished {
+                requests,
+                received_bytes,
+                received_objects,
+            }) => (*requests, *received_bytes, *received_objects),
             other => panic!("the last event is {other:?}: {:?}", self.outcome),
         }
     }
@@ -75,7 +87,11 @@ impl Fetched {
 
 /// Runs a fetch to its end.
 pub(crate) fn run(options: &SourceOptions) -> Fetched {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let events = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&events);
     let mut options = options.clone();
@@ -88,14 +104,19 @@ pub(crate) fn run(options: &SourceOptions) -> Fetched {
 /// The text of a file of a snapshot.
 pub(crate) fn text(snapshot: &Snapshot, path: &str) -> String {
     let path = afterbay_manifest::TreePath::parse(path).expect("a path");
-    let (_, file) = snapshot.tree.file(&path).unwrap_or_else(|error| panic!("{error}"));
+    let (_, file) = snapshot
+        .tree
+        .file(&path)
+        .unwrap_or_else(|error| panic!("{error}"));
     String::from_utf8(file.source().to_vec()).expect("text")
 }
 
 /// Every entry of a snapshot, one a line.
 pub(crate) fn listing(snapshot: &Snapshot) -> String {
     let line = |(path, entry): (&afterbay_manifest::TreePath, &Entry)| match entry {
-        Entry::File(file) if file.is_executable() => format!("{path} executable, {} bytes\n", file.source().len()),
+        Entry::File(file) if file.is_executable() => {
+            format!("{path} executable, {} bytes\n", file.source().len())
+        }
         Entry::File(file) => format!("{path} {} bytes\n", file.source().len()),
         Entry::Link(target) => format!("{path} -> {target}\n"),
         Entry::Submodule(commit) => format!("{path} @ {commit}\n"),

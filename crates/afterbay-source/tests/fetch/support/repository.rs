@@ -11,7 +11,9 @@ pub(crate) struct Repository {
 impl Repository {
     /// An empty repository whose first branch is `main`.
     pub(crate) fn empty() -> Self {
-        let repository = Self { folder: tempfile::tempdir().expect("a folder") };
+        let repository = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
         std::fs::create_dir(repository.path()).expect("a folder");
         repository.git(&["init", "-q", "-b", "main", "."]);
         repository.git(&["config", "http.uploadpack", "true"]);
@@ -65,10 +67,19 @@ impl Repository {
     pub(crate) fn git_with_input(&self, arguments: &[&str], input: &[u8]) -> String {
         let mut command = git(self.root());
         command.current_dir(self.path()).args(arguments);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect(MISSING);
-        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), input).expect("git reads its input");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect(MISSING);
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), input)
+            .expect("git reads its input");
         let output = child.wait_with_output().expect("git ends");
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (stdout, stderr) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         assert!(output.status.success(), "git {arguments:?}: {stderr}");
         stdout.trim_end().to_owned()
     }
@@ -81,10 +92,16 @@ impl Repository {
             tree.push(b' ');
             tree.extend_from_slice(name);
             tree.push(0);
-            let bytes = id.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("hex"));
+            let bytes = id
+                .as_bytes()
+                .chunks(2)
+                .map(|pair| std::str::from_utf8(pair).expect("hex"));
             tree.extend(bytes.map(|pair| u8::from_str_radix(pair, 16).expect("hex")));
         }
-        self.git_with_input(&["hash-object", "-t", "tree", "-w", "--stdin", "--literally"], &tree)
+        self.git_with_input(
+            &["hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
+            &tree,
+        )
     }
 
     /// Points `main` to a commit of a tree.

@@ -21,7 +21,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -72,7 +75,11 @@ impl Server {
                 std::thread::spawn(move || accept(stream, &root, &log, &options));
             }
         });
-        Self { address, scheme, requests }
+        Self {
+            address,
+            scheme,
+            requests,
+        }
     }
 
     /// The address of the repository that [`super::Repository`] makes.
@@ -94,9 +101,14 @@ impl Server {
     pub(crate) fn take_log(&self) -> Vec<String> {
         let line = |request: Request| {
             let body = String::from_utf8_lossy(&request.body).into_owned();
-            let command = body.split("command=").nth(1).and_then(|rest| rest.split(['\n', '0']).next());
+            let command = body
+                .split("command=")
+                .nth(1)
+                .and_then(|rest| rest.split(['\n', '0']).next());
             let path = request.target.trim_start_matches("/repo/.git").to_owned();
-            format!("{} {path} {}", request.method, command.unwrap_or_default()).trim_end().to_owned()
+            format!("{} {path} {}", request.method, command.unwrap_or_default())
+                .trim_end()
+                .to_owned()
         };
         self.take_requests().into_iter().map(line).collect()
     }
@@ -131,7 +143,13 @@ impl Write for Locked {
     }
 }
 
-fn serve(reader: impl Read, mut writer: impl Write, root: &Path, log: &Mutex<Vec<Request>>, options: &ServerOptions) {
+fn serve(
+    reader: impl Read,
+    mut writer: impl Write,
+    root: &Path,
+    log: &Mutex<Vec<Request>>,
+    options: &ServerOptions,
+) {
     let mut reader = BufReader::new(reader);
     while let Some(request) = read_request(&mut reader) {
         log.lock().expect("no panic").push(request.clone());
@@ -147,7 +165,10 @@ fn serve(reader: impl Read, mut writer: impl Write, root: &Path, log: &Mutex<Vec
             }
             Answer::Hang => std::thread::sleep(Duration::from_secs(60)),
             Answer::Stall(body) => {
-                let kind = ("Content-Type".to_owned(), "application/x-git-upload-pack-advertisement".to_owned());
+                let kind = (
+                    "Content-Type".to_owned(),
+                    "application/x-git-upload-pack-advertisement".to_owned(),
+                );
                 let _ = reply(&mut writer, 200, &[kind], body.len() + 1000, &body);
                 std::thread::sleep(Duration::from_secs(60));
             }
@@ -164,11 +185,21 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut request = Request { method, target, headers, body: Vec::new() };
-    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut request = Request {
+        method,
+        target,
+        headers,
+        body: Vec::new(),
+    };
+    let length = request
+        .header("content-length")
+        .and_then(|length| length.parse().ok())
+        .unwrap_or(0);
     request.body.resize(length, 0);
     reader.read_exact(&mut request.body).ok()?;
     Some(request)
@@ -210,10 +241,17 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let word = chunk
+            .iter()
+            .fold(0_u32, |word, byte| (word << 8) | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for index in 0..4 {
             let digit = usize::try_from((word >> (18 - 6 * index)) & 63).expect("six bits");
-            text.push(if index <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
+            text.push(if index <= chunk.len() {
+                char::from(DIGITS[digit])
+            } else {
+                '='
+            });
         }
     }
     text
@@ -222,23 +260,44 @@ fn base64(bytes: &[u8]) -> String {
 fn run_backend(request: &Request, root: &Path, options: &ServerOptions) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let mut command = git(root);
-    command.arg("http-backend").env("GIT_PROJECT_ROOT", root).env("GIT_HTTP_EXPORT_ALL", "1");
-    command.env("PATH_INFO", path).env("QUERY_STRING", query).env("REQUEST_METHOD", &request.method);
+    command
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1");
+    command
+        .env("PATH_INFO", path)
+        .env("QUERY_STRING", query)
+        .env("REQUEST_METHOD", &request.method);
     command.env("CONTENT_TYPE", request.header("content-type").unwrap_or_default());
     command.env("CONTENT_LENGTH", request.body.len().to_string());
     if let (false, Some(version)) = (options.version_0, request.header("git-protocol")) {
         command.env("GIT_PROTOCOL", version);
     }
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
     let mut child = child.expect("this test needs git http-backend; install the package git");
     // A backend that answers early does not read the rest.
     let _ = child.stdin.take().expect("a pipe").write_all(&request.body);
     let output = child.wait_with_output().expect("it ends").stdout;
-    let end = output.windows(4).position(|window| window == b"\r\n\r\n").expect("a CGI head");
+    let end = output
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("a CGI head");
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
-    let mut headers: Vec<(String, String)> =
-        head.lines().filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-    let status = headers.iter().position(|(name, _)| name == "Status").map(|index| headers.remove(index).1);
-    let status = status.and_then(|status| status.split(' ').next()?.parse().ok()).unwrap_or(200);
+    let mut headers: Vec<(String, String)> = head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
+    let status = headers
+        .iter()
+        .position(|(name, _)| name == "Status")
+        .map(|index| headers.remove(index).1);
+    let status = status
+        .and_then(|status| status.split(' ').next()?.parse().ok())
+        .unwrap_or(200);
     Answer::Reply(status, headers, output[end + 4..].to_vec())
 }
