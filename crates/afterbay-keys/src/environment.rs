@@ -28,6 +28,12 @@ pub struct KeyEnvironment {
     pub user_key_file: Option<Result<PathBuf, &'static str>>,
     /// Name of this machine, which roles are assumed under (`sops@NAME`).
     pub host_name: String,
+    /// `HTTPS_PROXY`: the proxy for AWS endpoints; it may hold a password.
+    pub https_proxy: Option<SecretBytes>,
+    /// `NO_PROXY`: hosts that are reached without it.
+    pub no_proxy: Option<String>,
+    /// `AWS_CA_BUNDLE`, which the Go SDK reads and this version does not.
+    pub ca_bundle: Option<PathBuf>,
     /// Names of variables that are set and that this version cannot use.
     pub unsupported: Vec<&'static str>,
 }
@@ -62,11 +68,19 @@ impl KeyEnvironment {
 
     /// Reads variables through `lookup`, by the rules of `platform`.
     pub fn from_lookup(platform: Platform, lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        let filled = |name: &str| lookup(name).filter(|value| !value.is_empty());
         Self {
             age_key: lookup("SOPS_AGE_KEY").map(|text| SecretBytes::new(text.into_encoded_bytes())),
             age_key_file: lookup("SOPS_AGE_KEY_FILE").map(PathBuf::from),
             user_key_file: Some(user_key_file(platform, &lookup)),
             host_name: String::new(),
+            https_proxy: filled("HTTPS_PROXY")
+                .or_else(|| filled("https_proxy"))
+                .map(|text| SecretBytes::new(text.into_encoded_bytes())),
+            no_proxy: filled("NO_PROXY")
+                .or_else(|| filled("no_proxy"))
+                .map(|text| text.to_string_lossy().into_owned()),
+            ca_bundle: filled("AWS_CA_BUNDLE").map(PathBuf::from),
             unsupported: UNSUPPORTED
                 .into_iter()
                 .filter(|name| lookup(name).is_some())
@@ -112,6 +126,9 @@ impl fmt::Debug for KeyEnvironment {
             age_key_file,
             user_key_file,
             host_name,
+            https_proxy,
+            no_proxy,
+            ca_bundle,
             unsupported,
         } = self;
         f.debug_struct("KeyEnvironment")
@@ -119,6 +136,9 @@ impl fmt::Debug for KeyEnvironment {
             .field("age_key_file", age_key_file)
             .field("user_key_file", user_key_file)
             .field("host_name", host_name)
+            .field("https_proxy", https_proxy)
+            .field("no_proxy", no_proxy)
+            .field("ca_bundle", ca_bundle)
             .field("unsupported", unsupported)
             .finish()
     }

@@ -4,15 +4,14 @@ mod arn;
 mod client;
 mod credentials;
 mod failure;
+mod http;
 mod retry;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use afterbay_manifest::{Attempt, AwsKmsKey, DataKey};
 use aws_sdk_kms::config::SharedHttpClient;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::OnceCell;
 
 use crate::note::KeyNote;
@@ -30,7 +29,7 @@ const MAX_PROFILE: usize = 128;
 /// The KMS clients of a run.
 pub(crate) struct Kms {
     options: Arc<KeyOptions>,
-    http: SharedHttpClient,
+    http: OnceLock<(SharedHttpClient, Vec<KeyNote>)>,
     clients: Mutex<HashMap<Access, SharedClient>>,
 }
 
@@ -47,12 +46,9 @@ struct Access {
 
 impl Kms {
     pub(crate) fn new(options: Arc<KeyOptions>) -> Self {
-        let tls = Provider::Rustls(CryptoMode::Ring);
         Self {
             options,
-            http: aws_smithy_http_client::Builder::new()
-                .tls_provider(tls)
-                .build_https(),
+            http: OnceLock::new(),
             clients: Mutex::default(),
         }
     }
@@ -64,13 +60,17 @@ impl Kms {
             Ok(access) => access,
             Err(attempt) => return (Err(attempt), Vec::new()),
         };
+        let (http, http_notes) = self.http.get_or_init(|| http::client(&self.options.environment));
         let cell = self.client(&access);
         let made = cell
-            .get_or_init(async || Client::connect(&access, &self.options, self.http.clone()).await)
+            .get_or_init(async || Client::connect(&access, &self.options, http.clone()).await)
             .await;
         match made {
-            Ok(client) => (client.decrypt(key).await, access.notes()),
-            Err(attempt) => (Err(attempt.clone()), Vec::new()),
+            Ok(client) => (
+                client.decrypt(key).await,
+                [access.notes(), http_notes.clone()].concat(),
+            ),
+            Err(attempt) => (Err(attempt.clone()), http_notes.clone()),
         }
     }
 

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use afterbay_keys::{KeyEnvironment, KeyOptions, KeyRing};
+use afterbay_manifest::SecretBytes;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task;
 
 use crate::fake::{Fake, Reply};
-use crate::setup::{DATA_KEY, failure, key, opened, request};
+use crate::setup::{DATA_KEY, ROLE, failure, key, opened, options, request};
 
 /// Asks for the ciphertext `one` in a child with nothing but these variables, and returns what it says.
 async fn ask(profile: Option<&str>, variables: &[(&str, &str)]) -> String {
@@ -166,4 +168,121 @@ async fn a_broken_shared_configuration_is_not_quoted() {
     let home = home("[profile prod]\ncanary canary canary\n");
     let said = ask_at(home.path(), Some("prod"), &[("AWS_ENDPOINT_URL", fake.url())]).await;
     assert!(!said.contains("canary"), "{said}");
+}
+
+/// A proxy that notes what it is asked to connect to, and refuses.
+async fn proxy() -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (send, receive) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            let line = String::from_utf8_lossy(&head[..length])
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            send.send(line).unwrap();
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap();
+        }
+    });
+    (address, receive)
+}
+
+#[tokio::test]
+async fn each_partition_has_its_own_hosts_and_the_proxy_is_used() {
+    let (address, mut asked) = proxy().await;
+    for (partition, region, host) in [
+        ("aws", "eu-west-1", "kms.eu-west-1.amazonaws.com"),
+        ("aws", "us-east-1", "kms.us-east-1.amazonaws.com"),
+        ("aws-cn", "cn-north-1", "kms.cn-north-1.amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "kms.us-gov-west-1.amazonaws.com"),
+    ] {
+        let mut options = options("http://unused");
+        options.kms.endpoint = None;
+        options.environment.https_proxy = Some(SecretBytes::new(address.clone().into_bytes()));
+        let mut key = key(b"one");
+        key.arn = format!("arn:{partition}:kms:{region}:000000000000:key/a");
+        let keys = KeyRing::new(options).unwrap_all(vec![request(key.clone())]).await;
+        assert_eq!(
+            asked.recv().await.unwrap(),
+            format!("CONNECT {host}:443 HTTP/1.1")
+        );
+        let failure = failure(&keys, &key);
+        assert!(
+            failure.contains(&format!("no connection to https://{host}: ")),
+            "{failure}"
+        );
+    }
+    assert!(
+        asked.try_recv().is_err(),
+        "a refused connection is not tried again"
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_is_told_and_not_quoted() {
+    let fake = Fake::start().await;
+    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let mut options = options(fake.url());
+    options.environment.https_proxy = Some(SecretBytes::new(b"http://ann:canary@ho st".to_vec()));
+    options.environment.ca_bundle = Some("/ca.pem".into());
+    let ring = KeyRing::new(options);
+    assert!(opened(
+        &ring.unwrap_all(vec![request(key(b"one"))]).await,
+        &key(b"one")
+    ));
+    let notes: Vec<String> = ring.notes().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(notes.join("\n"), @r"
+    AWS_CA_BUNDLE: is not supported yet; SSL_CERT_FILE is
+    HTTPS_PROXY: is not the URL of a proxy
+    ");
+}
+
+#[tokio::test]
+#[ignore = "the other half of the test below"]
+async fn tracing_child() {
+    tracing_subscriber::fmt()
+        .with_env_filter("trace")
+        .with_writer(std::io::stdout)
+        .init();
+    let mut asked = key(b"one");
+    asked.role = Some(ROLE.to_owned());
+    let ring = KeyRing::new(KeyOptions::new(KeyEnvironment::from_process()));
+    let keys = ring.unwrap_all(vec![request(asked.clone())]).await;
+    assert!(opened(&keys, &asked));
+    println!("<<<opened>>>");
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_at_any_level() {
+    let fake = Fake::start().await;
+    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let url = fake.url().to_owned();
+    let run = move || {
+        Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "environment::tracing_child",
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env_clear()
+            .envs(KEYS)
+            .env("AWS_SESSION_TOKEN", "canary-session-token")
+            .env("AWS_ENDPOINT_URL", url)
+            .output()
+            .unwrap()
+    };
+    let output = task::spawn_blocking(run).await.unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("<<<opened>>>") && text.contains("TRACE"), "{text}");
+    for secret in ["canary", "AAECAwQF", "0, 1, 2, 3, 4"] {
+        let leak = text.lines().find(|line| line.contains(secret));
+        assert!(leak.is_none(), "{secret} in the log: {leak:?}");
+    }
 }
