@@ -169,7 +169,7 @@ mod tests {
         fn refuses_any_flipped_bit(key: [u8; KEY], nonce: [u8; 32], plain: Vec<u8>, at: prop::sample::Index, bit in 0..8) {
             let mut sealed = reference::<aes_gcm::aead::consts::U32>(&key, &nonce, b"a:", &plain);
             let at = at.index(sealed.len());
-            sealed[at] ^= 1 << bit;
+            sealed[at] ^= 1_u8 << bit;
             let before = sealed.clone();
             prop_assert!(Gcm::new(&key).open(&nonce, b"a:", &mut sealed).is_none());
             prop_assert_eq!(sealed, before);

@@ -210,6 +210,13 @@ impl<'a> Loader<'a> {
                 );
             }
             let value = self.element(value);
+            if is_merge_key(key) && !can_be_merged(&value) {
+                let path = self.path.clone();
+                self.refuse(
+                    key.position,
+                    format!("{path}: `<<` takes a map or a list of maps"),
+                );
+            }
             self.path.pop();
             loaded.push(Pair::Entry {
                 key: name_element(name, key),
@@ -244,6 +251,33 @@ fn element(kind: ElementKind, position: Position) -> Element {
         anchor: None,
         tag: None,
         position,
+    }
+}
+
+/// Whether a key is `<<` as go-yaml's decoder takes it, which SOPS runs over a file before its own reader.
+fn is_merge_key(key: &Element) -> bool {
+    let tagged = key
+        .tag
+        .as_deref()
+        .is_none_or(|tag| tag == "tag:yaml.org,2002:merge" || tag == "!");
+    tagged
+        && matches!(&key.kind, ElementKind::Text(Text { text, style: yaml::Style::Plain }) if &**text == "<<")
+}
+
+fn can_be_merged(value: &Element) -> bool {
+    match &value.kind {
+        ElementKind::Mapping(_) => true,
+        ElementKind::Sequence(items) => items.iter().all(|item| {
+            matches!(
+                item,
+                Item::Comment(_)
+                    | Item::Element(Element {
+                        kind: ElementKind::Mapping(_),
+                        ..
+                    })
+            )
+        }),
+        _ => false,
     }
 }
 

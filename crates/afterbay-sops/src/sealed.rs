@@ -3,14 +3,16 @@
 //! # Streams of YAML documents
 //!
 //! SOPS reads a stream as one file: the `sops` block of the first document holds for all documents, the MAC
-//! is over all of them, and `sops` entries of later documents are dropped unread. People also join files
-//! that were encrypted one by one, which SOPS refuses. The order of attempts is fixed:
+//! is over all of them, and the `sops` entries of later documents, into which it writes copies of the block,
+//! are dropped unread. People also join files that were encrypted one by one, which SOPS refuses. The order
+//! of attempts is fixed:
 //!
 //! 1. If the first document has a block, the stream is read as SOPS reads it. If that succeeds under the
 //!    given [`MacPolicy`] (with [`MacPolicy::Off`] and [`MacPolicy::Warn`] the MAC does not decide, as with
 //!    `sops decrypt --ignore-mac`), it is the result, whatever later documents hold.
-//! 2. Otherwise, if a later document has a block, every document with a block is a file of its own, with
-//!    its own data key and its own MAC, and the documents without one are plain.
+//! 2. Otherwise, if there are several different blocks, or the only one is not in the first document, every
+//!    [`Part`] is a file of its own, with its own data key and its own MAC: a document with a block, or
+//!    several in a row with copies of the same one. The documents without a block are plain.
 //!
 //! So a stream that SOPS accepts is never read differently. The second reading is not tried as long as the
 //! first cannot be decided, because the data key of the first document is missing.
@@ -40,10 +42,10 @@ pub struct SealedFile {
 /// What one `sops` block says.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// Where the block stands.
+    /// Where the block stands first.
     pub place: Place,
-    /// Index of the YAML document that holds it, from 0.
-    pub document: usize,
+    /// Indexes, from 0, of the YAML documents in a row that hold it or a copy of it; never empty.
+    pub documents: Vec<usize>,
     /// The wrapped data key: any one of the alternatives opens it.
     pub request: KeyRequest,
     /// What else the block says.
@@ -67,11 +69,19 @@ impl SealedFile {
         };
         let single = documents.len() == 1;
         let mut errors = ErrorList::new(file);
-        let mut parts = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
         for document in &mut documents {
-            if metadata::blocks(document).any(metadata::is_metadata) {
+            if !metadata::blocks(document).any(metadata::is_metadata) {
+                continue;
+            }
+            if format == Format::Yaml {
                 *document = load(file, document, &mut errors);
-                parts.extend(part(file, document, single, &mut errors));
+            }
+            if let Some(part) = part(file, document, single, &mut errors) {
+                match parts.last_mut().filter(|last| last.continues_with(&part)) {
+                    Some(last) => last.documents.extend(part.documents),
+                    None => parts.push(part),
+                }
             }
         }
         if parts.is_empty() && errors.is_empty() {
@@ -103,6 +113,17 @@ impl SealedFile {
     /// What must be unwrapped before [`SealedFile::open`].
     pub fn key_requests(&self) -> impl Iterator<Item = &KeyRequest> {
         self.parts.iter().map(|part| &part.request)
+    }
+}
+
+impl Part {
+    /// Whether the next document holds a copy of this block. Two blocks written by themselves never have
+    /// the same MAC, because its nonce is random.
+    fn continues_with(&self, next: &Self) -> bool {
+        self.documents.last().map(|last| last + 1) == next.documents.first().copied()
+            && !self.metadata.mac.is_empty()
+            && self.metadata.mac == next.metadata.mac
+            && self.request.alternatives == next.request.alternatives
     }
 }
 
@@ -149,7 +170,7 @@ fn part(file: &TreePath, document: &Document, single: bool, errors: &mut ErrorLi
     };
     Some(Part {
         place: Place::new(file.clone(), block.position),
-        document: document.index,
+        documents: vec![document.index],
         request: KeyRequest {
             subject,
             alternatives,

@@ -167,7 +167,8 @@ pub fn find_tokens(text: &[u8]) -> impl Iterator<Item = Position> + '_ {
 
 /// Whether a file may be sealed; a plain file costs a search and no parse.
 pub(crate) fn may_be_sealed(bytes: &[u8]) -> bool {
-    find(bytes, b"sops").is_some()
+    // With an escaped key, as in `"s\u006fps"`, only the tokens tell.
+    find(bytes, b"sops").is_some() || contains_mark(bytes)
 }
 
 /// Whether there is a token anywhere, whole or damaged.

@@ -91,7 +91,7 @@ impl SealedFile {
         let ciphers: Vec<Result<Cipher, SopsError>> =
             self.parts.iter().map(|part| cipher(part, keys)).collect();
         let reading = match (self.parts.as_slice(), ciphers.as_slice()) {
-            ([first, rest @ ..], [cipher, ..]) if first.document == 0 => match cipher {
+            ([first, rest @ ..], [cipher, ..]) if first.documents.first() == Some(&0) => match cipher {
                 Ok(cipher) => match self.as_stream(first, cipher, policy) {
                     Err(_) if !rest.is_empty() => self.as_files(&ciphers, policy),
                     outcome => outcome,
@@ -115,15 +115,17 @@ impl SealedFile {
     /// As SOPS reads it: the block of the first document holds for all.
     fn as_stream(&self, part: &Part, cipher: &Cipher, policy: MacPolicy) -> Result<Reading, SopsErrors> {
         let mut errors = ErrorList::new(&self.file);
-        let loaded: Vec<Document> = self
-            .documents
-            .iter()
-            .map(|document| load(&self.file, document, &mut errors))
-            .collect();
+        let load = |document: &Document| match self.format {
+            Format::Json => document.clone(),
+            Format::Yaml => load(&self.file, document, &mut errors),
+        };
+        let loaded: Vec<Document> = self.documents.iter().map(load).collect();
         let mut loaded = errors.finish(loaded)?;
         let mut warnings = Vec::new();
         for document in &mut loaded {
-            if let Some(position) = remove_block(document).filter(|_| document.index > 0) {
+            if let Some(position) =
+                remove_block(document).filter(|_| !part.documents.contains(&document.index))
+            {
                 let message = "the `sops` entry of a later document is dropped, as sops does".to_owned();
                 warnings.push(Warning {
                     place: Some(Place::new(self.file.clone(), position)),
@@ -161,9 +163,14 @@ impl SealedFile {
                     continue;
                 }
             };
-            remove_block(&mut reading.documents[part.document]);
-            if let Err(refused) = self.open_part(index, part, cipher, &[part.document], policy, &mut reading)
+            for document in reading
+                .documents
+                .iter_mut()
+                .filter(|document| part.documents.contains(&document.index))
             {
+                remove_block(document);
+            }
+            if let Err(refused) = self.open_part(index, part, cipher, &part.documents, policy, &mut reading) {
                 errors.extend(refused);
             }
         }
@@ -284,25 +291,41 @@ impl SealedFile {
             parts,
             warnings,
         } = reading;
-        let text = match self.format {
-            Format::Json => documents.first().and_then(json::emit),
-            // The emitter of the YAML reader writes this once it is there.
-            Format::Yaml => Some(Vec::new()),
-        };
-        let mut errors = ErrorList::new(&self.file);
-        if text.is_none() {
-            errors.push(SopsError::NotWritable {
-                place: Place::of_file(self.file.clone()),
-            });
-        }
+        let text = self.text(&documents)?;
         let provenance = self.provenance(&parts);
-        errors.finish(OpenedFile {
+        Ok(OpenedFile {
             documents,
-            text: SecretBytes::new(text.unwrap_or_default()),
+            text,
             provenance,
             parts,
             warnings,
         })
+    }
+
+    /// What `sops decrypt` prints.
+    fn text(&self, documents: &[Document]) -> Result<SecretBytes, SopsErrors> {
+        let mut errors = ErrorList::new(&self.file);
+        match self.format {
+            Format::Json => match documents.first().and_then(json::emit) {
+                Some(text) => return Ok(SecretBytes::new(text)),
+                None => errors.push(SopsError::NotWritable {
+                    place: Place::of_file(self.file.clone()),
+                }),
+            },
+            Format::Yaml => match yaml::emit_documents(documents) {
+                Ok(text) => return Ok(text),
+                Err(refused) => {
+                    for error in refused.0 {
+                        let place = Place::new(self.file.clone(), error.position);
+                        errors.push(SopsError::Syntax {
+                            place,
+                            message: error.message,
+                        });
+                    }
+                }
+            },
+        }
+        Err(errors.into_errors())
     }
 
     /// Each sealed document as a whole.
