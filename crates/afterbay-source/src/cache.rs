@@ -10,6 +10,7 @@
 //! Everything in it came from the server, so sealed files are sealed. It is private to the user, may be
 //! removed at any time, and is made anew when it is broken or holds too many packs: every fetch adds one.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -160,8 +161,11 @@ impl Cache {
 fn name_of(remote: &str) -> String {
     Sha256::digest(remote.as_bytes())
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |mut name, byte| {
+            // Writing to a String does not fail.
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
 }
 
 /// Makes a directory that only its owner may look into.

@@ -28,6 +28,7 @@
 mod cache;
 mod error;
 mod fetch;
+mod foreign_text;
 mod http;
 mod local;
 mod options;

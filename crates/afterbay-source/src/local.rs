@@ -11,7 +11,8 @@ use afterbay_manifest::{Revision, Snapshot};
 use gix::ObjectId;
 use gix::sec::Trust;
 
-use crate::error::{SourceError, reasons};
+use crate::error::SourceError;
+use crate::foreign_text::reasons;
 use crate::progress::FetchEvent;
 use crate::read;
 use crate::reference::{self, Reference, Tip};

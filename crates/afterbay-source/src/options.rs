@@ -139,9 +139,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(15),
-            idle: Duration::from_secs(60),
-            total: Duration::from_secs(600),
-            cache: Duration::from_secs(120),
+            idle: Duration::from_mins(1),
+            total: Duration::from_mins(10),
+            cache: Duration::from_mins(2),
         }
     }
 }

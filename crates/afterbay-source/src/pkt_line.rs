@@ -2,7 +2,7 @@
 //!
 //! The protocol library turns such a report into "unknown header" or drops it, so it is picked up here.
 
-use crate::error::foreign_text;
+use crate::foreign_text::foreign_text;
 
 /// The most bytes of a report that are kept.
 const MOST_REPORT: usize = 1024;

@@ -10,7 +10,8 @@ use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 use gix::objs::{Find, FindExt, FindHeader, Kind};
 
-use crate::error::{SourceError, TreeProblem, foreign_text};
+use crate::error::{SourceError, TreeProblem};
+use crate::foreign_text::foreign_text;
 use crate::progress::FetchEvent;
 use crate::session::Session;
 

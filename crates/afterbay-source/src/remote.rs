@@ -26,7 +26,8 @@ use gix_transport::client::blocking_io::http::Transport;
 use reqwest::Url;
 
 use crate::cache::Cache;
-use crate::error::{SourceError, foreign_text, reasons};
+use crate::error::SourceError;
+use crate::foreign_text::{foreign_text, reasons};
 use crate::http::{Client, GitHttp};
 use crate::options::{CacheDir, SourceOptions};
 use crate::progress::FetchEvent;
@@ -223,17 +224,10 @@ impl<'a> Connection<'a> {
 
     /// The refs that begin with one of the prefixes.
     fn list(&mut self, prefixes: &[String]) -> Result<Vec<Tip>, SourceError> {
-        let advertised = match &self.handshake.refs {
-            Some(refs) => refs.clone(),
-            None => {
-                let mut filter = RefPrefixes::new();
-                filter.extend(prefixes.iter().map(|prefix| prefix.as_str().into()));
-                let agent = ("agent", Some(AGENT.to_owned()));
-                let command = LsRefsCommand::new(Some(filter), &self.handshake.capabilities, agent);
-                command
-                    .invoke_blocking(&mut self.transport, &mut Meter::new(&self.job.session), false)
-                    .map_err(|error| self.job.misunderstood(&error))?
-            }
+        let advertised = if let Some(refs) = &self.handshake.refs {
+            refs.clone()
+        } else {
+            self.ls_refs(prefixes)?
         };
         let tips = advertised.into_iter().filter_map(tip);
         Ok(tips
@@ -243,6 +237,16 @@ impl<'a> Connection<'a> {
                     .any(|prefix| tip.name.starts_with(prefix.as_str()))
             })
             .collect())
+    }
+
+    /// Asks a server of protocol version 2 for its refs.
+    fn ls_refs(&mut self, prefixes: &[String]) -> Result<Vec<Ref>, SourceError> {
+        let mut filter = RefPrefixes::new();
+        filter.extend(prefixes.iter().map(|prefix| prefix.as_str().into()));
+        let agent = ("agent", Some(AGENT.to_owned()));
+        let command = LsRefsCommand::new(Some(filter), &self.handshake.capabilities, agent);
+        let listed = command.invoke_blocking(&mut self.transport, &mut Meter::new(&self.job.session), false);
+        listed.map_err(|error| self.job.misunderstood(&error))
     }
 
     /// Brings an object and all it needs into the cache.

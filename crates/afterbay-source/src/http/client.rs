@@ -12,7 +12,8 @@ use reqwest::{Certificate, NoProxy, Proxy, RequestBuilder, Response, Url};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
-use crate::error::{SourceError, Withheld, foreign_text};
+use crate::error::{SourceError, Withheld};
+use crate::foreign_text::foreign_text;
 use crate::options::{Credentials, HttpOptions, PlainHttp, Proxies, SourceOptions, Timeouts};
 use crate::session::Session;
 
@@ -24,7 +25,7 @@ const MOST_ERROR_PAGE: usize = 4096;
 
 /// Talks to one remote for one fetch.
 pub(crate) struct Client {
-    client: reqwest::Client,
+    inner: reqwest::Client,
     /// Basic authentication, and the origin it is for.
     authorization: Option<HeaderValue>,
     origin: Url,
@@ -46,7 +47,7 @@ impl Client {
             basic(credentials)
         });
         Ok(Self {
-            client: build(&options.http, &options.timeouts)?,
+            inner: build(&options.http, &options.timeouts)?,
             authorization: authorization.transpose()?,
             origin: url.clone(),
             idle: options.timeouts.idle,
@@ -66,11 +67,11 @@ impl Client {
     }
 
     pub(crate) fn get(&self, url: Url) -> RequestBuilder {
-        self.client.get(url)
+        self.inner.get(url)
     }
 
     pub(crate) fn post(&self, url: Url) -> RequestBuilder {
-        self.client.post(url)
+        self.inner.post(url)
     }
 
     /// Waits, on a blocking thread, for the next thing a server does.

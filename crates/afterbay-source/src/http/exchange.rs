@@ -13,7 +13,8 @@ use reqwest::{RequestBuilder, Response, Url};
 
 use super::client::Client;
 use super::redirect;
-use crate::error::{SourceError, foreign_text};
+use crate::error::SourceError;
+use crate::foreign_text::foreign_text;
 use crate::pkt_line::PktLines;
 
 /// What the protocol library talks HTTP with.

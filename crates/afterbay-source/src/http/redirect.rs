@@ -32,7 +32,7 @@ fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    crate::error::foreign_text(url.as_str().as_bytes())
+    crate::foreign_text::foreign_text(url.as_str().as_bytes())
 }
 
 #[cfg(test)]

@@ -62,12 +62,13 @@ fn an_unchanged_remote_costs_one_advertisement() {
             let first = run(&options);
             server.take_log();
             let second = run(&options);
-            let expected: &[&str] = match version_0 {
-                true => &["GET /info/refs?service=git-upload-pack"],
-                false => &[
+            let expected: &[&str] = if version_0 {
+                &["GET /info/refs?service=git-upload-pack"]
+            } else {
+                &[
                     "GET /info/refs?service=git-upload-pack",
                     "POST /git-upload-pack ls-refs",
-                ],
+                ]
             };
             assert_eq!(server.take_log(), expected);
             assert!(second.events.contains(&FetchEvent::Unchanged));
@@ -192,11 +193,13 @@ fn what_a_killed_process_leaves_is_cleaned_up() {
     );
 }
 
+/// What is done to a cache.
+type Damage = fn(&Path);
+
 #[test]
 fn a_broken_cache_is_made_anew() {
     let repository = grown();
     let server = server(&repository, false);
-    type Damage = fn(&Path);
     let truncate_packs: Damage = |directory| {
         for entry in fs::read_dir(directory.join("objects/pack")).unwrap() {
             let path = entry.unwrap().path();

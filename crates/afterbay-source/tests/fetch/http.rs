@@ -107,13 +107,14 @@ fn asks_for_one_ref_and_one_commit() {
         let fetched = run(&options(&server.url(), "main"));
         // One commit, two directories, two files: history is cut off by either version of the protocol.
         assert_eq!(fetched.cost().2, 5, "version 0: {version_0}");
-        let expected: &[&str] = match version_0 {
-            true => &["GET /info/refs?service=git-upload-pack", "POST /git-upload-pack"],
-            false => &[
+        let expected: &[&str] = if version_0 {
+            &["GET /info/refs?service=git-upload-pack", "POST /git-upload-pack"]
+        } else {
+            &[
                 "GET /info/refs?service=git-upload-pack",
                 "POST /git-upload-pack ls-refs",
                 "POST /git-upload-pack fetch",
-            ],
+            ]
         };
         assert_eq!(server.take_log(), expected);
     }
@@ -204,19 +205,19 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
             ..ServerOptions::default()
         },
     );
-    let mut shown = String::new();
+    let mut shown = Vec::new();
 
     let right = SourceOptions {
-        credentials: credentials("me", PASSWORD),
+        credentials: Some(credentials("me", PASSWORD)),
         ..options(&server.url(), "main")
     };
     let fetched = run(&right);
     assert_eq!(fetched.commit(), repository.id("HEAD"));
     assert_eq!(server.take_log().len(), 3, "no request is spent on a 401");
-    shown += &format!("{right:?}{:?}{:?}", fetched.outcome, fetched.events);
+    shown.push(format!("{right:?}{:?}{:?}", fetched.outcome, fetched.events));
 
     let wrong = SourceOptions {
-        credentials: credentials("me", "wrong-Pa55"),
+        credentials: Some(credentials("me", "wrong-Pa55")),
         ..options(&server.url(), "main")
     };
     let fetched = run(&wrong);
@@ -224,12 +225,12 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
     http://HOST/repo/.git/info/refs?service=git-upload-pack: the server does not accept the credentials
     hint: check the user name, and that the password or token is valid and may read this repository
     ");
-    shown += &format!(
+    shown.push(format!(
         "{wrong:?}{:?}{:?}{}",
         fetched.outcome,
         fetched.events,
         fetched.message()
-    );
+    ));
 
     let fetched = run(&options(&server.url(), "main"));
     insta::assert_snapshot!(place(&fetched.message(), &server), @"
@@ -242,10 +243,13 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
     assert_eq!(fetched.commit(), repository.id("HEAD"));
     assert!(fetched.warnings()[0].contains("holds credentials"));
     let remote = RemoteUrl::parse(&in_url).unwrap();
-    shown += &format!("{remote}{remote:?}{:?}{:?}", fetched.outcome, fetched.events);
+    shown.push(format!(
+        "{remote}{remote:?}{:?}{:?}",
+        fetched.outcome, fetched.events
+    ));
 
     for secret in [PASSWORD, "wrong-Pa55", "pa%25ss", "w%C3%B6rd", "bWU6", "wörd"] {
-        assert!(!shown.contains(secret), "{secret} shows in {shown}");
+        assert!(!shown.concat().contains(secret), "{secret} shows in {shown:?}");
     }
 }
 
@@ -253,7 +257,7 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
 fn credentials_do_not_travel_in_clear_text() {
     let remote = "http://git.example.com/repo.git";
     let fetched = run(&SourceOptions {
-        credentials: credentials("me", "Pa55"),
+        credentials: Some(credentials("me", "Pa55")),
         ..options(remote, "main")
     });
     insta::assert_snapshot!(fetched.message(), @"
@@ -293,7 +297,7 @@ fn a_redirect_to_another_host_loses_the_credentials() {
 
     let url = format!("http://{}/open", first.authority());
     let fetched = run(&SourceOptions {
-        credentials: credentials("me", "Pa55"),
+        credentials: Some(credentials("me", "Pa55")),
         ..options(&url, "main")
     });
     assert_eq!(fetched.commit(), repository.id("HEAD"));
@@ -311,7 +315,7 @@ fn a_redirect_to_another_host_loses_the_credentials() {
 
     let url = format!("http://{}/guarded", first.authority());
     let fetched = run(&SourceOptions {
-        credentials: credentials("me", "Pa55"),
+        credentials: Some(credentials("me", "Pa55")),
         ..options(&url, "main")
     });
     assert_eq!(guarded.take_requests()[0].header("authorization"), None);
@@ -339,7 +343,7 @@ fn a_redirect_on_the_same_host_keeps_the_credentials() {
     );
     let url = format!("http://{}/old", server.authority());
     let fetched = run(&SourceOptions {
-        credentials: credentials("me", "Pa55"),
+        credentials: Some(credentials("me", "Pa55")),
         ..options(&url, "main")
     });
     assert_eq!(fetched.commit(), repository.id("HEAD"));

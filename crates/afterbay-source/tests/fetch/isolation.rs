@@ -24,7 +24,7 @@ fn child_process() {
         for cache in [cache.clone(), cache, CacheDir::Disabled] {
             let options = SourceOptions {
                 cache,
-                credentials: credentials("me", "Pa55"),
+                credentials: Some(credentials("me", "Pa55")),
                 ..options(remote, "main")
             };
             println!("fetched {}", run(&options).commit());
@@ -75,7 +75,7 @@ fn starts_no_process_and_leaves_nothing() {
         "{open}"
     );
     let fetched = run(&SourceOptions {
-        credentials: credentials("me", "Pa55"),
+        credentials: Some(credentials("me", "Pa55")),
         ..options(&guarded.url(), "main")
     });
     assert_eq!(fetched.commit(), repository.id("HEAD"));
@@ -92,19 +92,16 @@ fn run_child(remotes: &str, home: &Path) -> String {
     let strace = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join("strace"))
         .find(|strace| strace.is_file());
-    let mut command = match &strace {
-        Some(strace) => {
-            let mut command = Command::new(strace);
-            command
-                .args(["-f", "-qq", "-e", "trace=execve,execveat,vfork,fork", "-o"])
-                .arg(&trace)
-                .arg(&this);
-            command
-        }
-        None => {
-            println!("skipped: the check of system calls needs strace; install the package strace");
-            Command::new(&this)
-        }
+    let mut command = if let Some(strace) = &strace {
+        let mut command = Command::new(strace);
+        command
+            .args(["-f", "-qq", "-e", "trace=execve,execveat,vfork,fork", "-o"])
+            .arg(&trace)
+            .arg(&this);
+        command
+    } else {
+        println!("skipped: the check of system calls needs strace; install the package strace");
+        Command::new(&this)
     };
     command.args(["--exact", "isolation::child_process", "--ignored", "--nocapture"]);
     command

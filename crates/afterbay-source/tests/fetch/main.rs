@@ -3,6 +3,14 @@
 //! These tests need `git` (with `http-backend`, Debian package `git`) and fail with that sentence where
 //! it is missing. They need no network beyond the loopback interface.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "all of it is tests, and what clippy excepts are only the functions marked so"
+)]
+
 mod cache;
 mod http;
 mod isolation;

@@ -29,12 +29,12 @@ pub(crate) fn cached(remote: &str, reference: &str, cache: &Path) -> SourceOptio
     }
 }
 
-pub(crate) fn credentials(username: &str, password: &str) -> Option<Arc<Credentials>> {
+pub(crate) fn credentials(username: &str, password: &str) -> Arc<Credentials> {
     let password = SecretBytes::new(password.as_bytes().to_vec());
-    Some(Arc::new(Credentials {
+    Arc::new(Credentials {
         username: username.to_owned(),
         password,
-    }))
+    })
 }
 
 /// What a fetch came to, with its events in order.
@@ -65,11 +65,12 @@ impl Fetched {
     }
 
     pub(crate) fn warnings(&self) -> Vec<&str> {
-        let text = |event| match event {
-            &FetchEvent::Warning(ref warning) => Some(warning.message.as_str()),
+        let events = self.events.iter();
+        let text = events.filter_map(|event| match event {
+            FetchEvent::Warning(warning) => Some(warning.message.as_str()),
             _ => None,
-        };
-        self.events.iter().filter_map(text).collect()
+        });
+        text.collect()
     }
 
     /// Requests, received bytes and received objects.

@@ -60,7 +60,7 @@ fn trusts_the_authority_it_is_given() {
     );
     let options = trusting(options(&server.url(), "main"));
     let fetched = run(&SourceOptions {
-        credentials: credentials("me", "Pa55"),
+        credentials: Some(credentials("me", "Pa55")),
         ..options
     });
     assert_eq!(fetched.commit(), repository.id("HEAD"));

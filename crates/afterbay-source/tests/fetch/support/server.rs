@@ -163,14 +163,14 @@ fn serve(
                     return;
                 }
             }
-            Answer::Hang => std::thread::sleep(Duration::from_secs(60)),
+            Answer::Hang => std::thread::sleep(Duration::from_mins(1)),
             Answer::Stall(body) => {
                 let kind = (
                     "Content-Type".to_owned(),
                     "application/x-git-upload-pack-advertisement".to_owned(),
                 );
                 let _ = reply(&mut writer, 200, &[kind], body.len() + 1000, &body);
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_mins(1));
             }
         }
     }
