@@ -66,10 +66,14 @@ impl Kms {
             .get_or_init(async || Client::connect(&access, &self.options, http.clone()).await)
             .await;
         match made {
-            Ok(client) => (
-                client.decrypt(key).await,
-                [access.notes(), http_notes.clone()].concat(),
-            ),
+            Ok(client) => {
+                let opened = client.decrypt(key).await;
+                let notes = access
+                    .notes()
+                    .chain(client.note())
+                    .chain(http_notes.iter().cloned());
+                (opened, notes.collect())
+            }
             Err(attempt) => (Err(attempt.clone()), http_notes.clone()),
         }
     }
@@ -135,14 +139,14 @@ impl Access {
         text
     }
 
-    fn notes(&self) -> Vec<KeyNote> {
+    fn notes(&self) -> impl Iterator<Item = KeyNote> {
         let role = self.role.as_ref().map(|role| KeyNote::RoleUsed {
             role: role.as_str().to_owned(),
         });
         let profile = self.profile.as_ref().map(|profile| KeyNote::ProfileUsed {
             profile: profile.clone(),
         });
-        role.into_iter().chain(profile).collect()
+        role.into_iter().chain(profile)
     }
 }
 

@@ -16,6 +16,11 @@ pub enum KeyNote {
         /// Name of the profile.
         profile: String,
     },
+    /// Data keys were asked for over plain HTTP, from another machine.
+    WithoutTls {
+        /// The endpoint that the operator chose.
+        endpoint: String,
+    },
     /// Others than its owner can read a key file.
     ReadableByOthers {
         /// The file.
@@ -35,7 +40,7 @@ pub enum KeyNote {
 impl KeyNote {
     /// Whether something should be put right; the others only tell what happened.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::ReadableByOthers { .. } | Self::SourceUnusable { .. })
+        !matches!(self, Self::RoleUsed { .. } | Self::ProfileUsed { .. })
     }
 }
 
@@ -45,6 +50,12 @@ impl fmt::Display for KeyNote {
             Self::RoleUsed { role } => write!(f, "role {role} was assumed, as an encrypted file asks"),
             Self::ProfileUsed { profile } => {
                 write!(f, "profile {profile} was used, as an encrypted file asks")
+            }
+            Self::WithoutTls { endpoint } => {
+                write!(
+                    f,
+                    "data keys travel without encryption to and from {endpoint}; use https"
+                )
             }
             Self::ReadableByOthers { path, mode } => write!(
                 f,

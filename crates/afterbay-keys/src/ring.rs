@@ -18,6 +18,23 @@ use crate::outside_text::tame;
 use crate::pkcs7::RsaKeys;
 
 /// Unwraps the data keys of one run. Key sources are read when the first key needs them, and once.
+///
+/// ```
+/// use afterbay_keys::{KeyEnvironment, KeyOptions, KeyRing};
+/// use afterbay_manifest::{KeyRequest, WrappedKey};
+///
+/// # async fn run(wrapped: WrappedKey) {
+/// let mut options = KeyOptions::new(KeyEnvironment::from_process());
+/// options.age_key_files.push("keys.txt".into());
+/// let ring = KeyRing::new(options);
+/// let request = KeyRequest { subject: "db/secret.yaml".to_owned(), alternatives: vec![wrapped] };
+/// let keys = ring.unwrap_all(vec![request.clone()]).await;
+/// match keys.first_open(&request) {
+///     Ok(candidates) => println!("{} opens", candidates.len()),
+///     Err(failures) => failures.iter().for_each(|failure| println!("{}", failure.key)),
+/// }
+/// # }
+/// ```
 pub struct KeyRing {
     options: Arc<KeyOptions>,
     identities: OnceCell<Arc<AgeIdentities>>,

@@ -17,13 +17,14 @@ use super::Access;
 use super::credentials::{self, Cached};
 use super::failure::{self, Failure};
 use super::retry::AnswersOnly;
+use crate::note::KeyNote;
 use crate::options::{AwsCredentials, KeyOptions, KmsLimits, KmsOptions};
 
 /// A client whose credentials have been seen to work.
 pub(crate) struct Client {
     access: Access,
     kms: aws_sdk_kms::Client,
-    endpoint: Endpoint,
+    endpoint: Reached,
     limits: KmsLimits,
     /// Set when the service could not be reached: the keys that are left need not wait for it again.
     outage: OnceLock<Attempt>,
@@ -31,7 +32,7 @@ pub(crate) struct Client {
 
 /// Where the requests of a client went, for messages; the SDK knows several ways to choose.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Endpoint(Arc<OnceLock<String>>);
+pub(crate) struct Reached(Arc<OnceLock<String>>);
 
 impl Client {
     /// Finds the configuration and the credentials for an access. An attempt says why there are none.
@@ -61,7 +62,7 @@ impl Client {
     }
 
     fn new(access: &Access, config: &SdkConfig, provider: &Cached, limits: KmsLimits) -> Self {
-        let endpoint = Endpoint::default();
+        let endpoint = Reached::default();
         let config = aws_sdk_kms::config::Builder::from(config)
             .credentials_provider(provider.shared())
             .retry_classifier(AnswersOnly)
@@ -104,6 +105,18 @@ impl Client {
         }
     }
 
+    /// What is to be said about the way to the service.
+    pub(crate) fn note(&self) -> Option<KeyNote> {
+        let endpoint = self.endpoint.name();
+        let host = endpoint.strip_prefix("http://")?;
+        let local = ["localhost", "127.", "[::1]"]
+            .iter()
+            .any(|start| host.starts_with(start));
+        (!local).then(|| KeyNote::WithoutTls {
+            endpoint: endpoint.to_owned(),
+        })
+    }
+
     fn failed(&self, failure: Failure, with: String) -> Attempt {
         let is_outage = failure.is_outage;
         let attempt = failure.into_attempt(with);
@@ -117,14 +130,14 @@ impl Client {
     }
 }
 
-impl Endpoint {
+impl Reached {
     /// Scheme and host of the last request, or the service's name when there was none.
     pub(crate) fn name(&self) -> &str {
         self.0.get().map_or("the service", String::as_str)
     }
 }
 
-impl Intercept for Endpoint {
+impl Intercept for Reached {
     fn name(&self) -> &'static str {
         "endpoint"
     }

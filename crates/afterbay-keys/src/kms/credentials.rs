@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::Access;
 use super::arn::RoleArn;
-use super::client::Endpoint;
+use super::client::Reached;
 use super::failure::{self, Failure};
 use super::retry::AnswersOnly;
 use crate::options::KmsLimits;
@@ -95,7 +95,7 @@ fn is_fresh(credentials: &Credentials) -> bool {
 
 /// A provider of the credentials of a role, as sops gets them.
 pub(crate) fn assume(role: &RoleArn, base: &SdkConfig, session: String) -> SharedCredentialsProvider {
-    let endpoint = Endpoint::default();
+    let endpoint = Reached::default();
     let config = aws_sdk_sts::config::Builder::from(base)
         .retry_classifier(AnswersOnly)
         .interceptor(endpoint.clone())
@@ -113,14 +113,14 @@ struct AssumedRole {
     sts: aws_sdk_sts::Client,
     arn: RoleArn,
     session: String,
-    endpoint: Endpoint,
+    endpoint: Reached,
 }
 
 /// A call of STS that gave no credentials, with the endpoint it went to.
 #[derive(Debug, thiserror::Error)]
 #[error("the role could not be assumed")]
 struct NotAssumed {
-    endpoint: Endpoint,
+    endpoint: Reached,
     source: SdkError<AssumeRoleError>,
 }
 
@@ -196,3 +196,6 @@ pub(crate) fn of_chain(error: &CredentialsError) -> Failure {
         is_outage: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
-use super::client::Endpoint;
+use super::client::Reached;
 use super::credentials;
 use crate::options::KmsLimits;
 use crate::outside_text::tame;
@@ -49,11 +49,7 @@ impl Failure {
 }
 
 /// The failure of a call of KMS or STS.
-pub(crate) fn of_call<E>(
-    error: &SdkError<E, HttpResponse>,
-    endpoint: &Endpoint,
-    limits: &KmsLimits,
-) -> Failure
+pub(crate) fn of_call<E>(error: &SdkError<E, HttpResponse>, endpoint: &Reached, limits: &KmsLimits) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -145,7 +141,7 @@ fn of_answer(code: Option<&str>, message: Option<&str>, status: u16, limits: &Km
             "see which ones are in use with `aws sts get-caller-identity`",
         ),
         _ if is_throttling(&code) || status == 429 => {
-            let reason = format!("still throttled after {} attempts{said}", limits.attempts.max(1));
+            let reason = format!("throttled, {} attempts at most{said}", limits.attempts.max(1));
             return Failure::new(reason, "try again later, or unwrap fewer keys at the same time");
         }
         _ if matches!(status, 500 | 502 | 503 | 504) => {
@@ -155,7 +151,7 @@ fn of_answer(code: Option<&str>, message: Option<&str>, status: u16, limits: &Km
                 format!(" ({code})")
             };
             let reason = format!(
-                "status {status}{code} after {} attempts{said}",
+                "status {status}{code}, {} attempts at most{said}",
                 limits.attempts.max(1)
             );
             return Failure::new(reason, "try again later");

@@ -1,5 +1,7 @@
 //! The ring over local keys; the network has its own tests in `tests/kms`.
 
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use afterbay_manifest::{KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
@@ -167,6 +169,27 @@ async fn works_with_any_bound() {
         assert!(keys.outcome(&to_alice()).unwrap().is_ok());
         assert!(keys.outcome(&to_bob()).unwrap().is_err());
     }
+}
+
+#[tokio::test]
+async fn a_descriptor_is_read_once() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer
+        .write_all(include_bytes!("../../tests/data/alice.agekey"))
+        .unwrap();
+    drop(writer);
+    let mut options = KeyOptions::new(KeyEnvironment::default());
+    options
+        .age_key_files
+        .push(format!("/dev/fd/{}", reader.as_raw_fd()).into());
+    let ring = KeyRing::new(options);
+    for _ in 0..2 {
+        let keys = ring
+            .unwrap_all(vec![request(vec![to_alice()]), request(vec![to_bob()])])
+            .await;
+        assert!(keys.outcome(&to_alice()).unwrap().is_ok());
+    }
+    assert!(ring.notes().is_empty());
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use afterbay_keys::{Allow, KeyRing};
 
+use tokio::net::TcpListener;
+
 use crate::fake::{Fake, Reply};
 use crate::setup::{DATA_KEY, ROLE, failure, key, opened, options, request, ring};
 
@@ -105,6 +107,40 @@ async fn a_refused_role_is_asked_for_once() {
     assert_eq!(failure(&keys, &asked), failure(&keys, &other));
     assert_eq!(fake.count("AssumeRole"), 1);
     assert_eq!(fake.count("Decrypt"), 0);
+}
+
+#[tokio::test]
+async fn an_sts_that_is_down_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut asked = key(b"one");
+    asked.role = Some(ROLE.to_owned());
+    let ring = KeyRing::new(options(&url));
+    let keys = ring.unwrap_all(vec![request(asked.clone())]).await;
+    insta::assert_snapshot!(failure(&keys, &asked).replace(&url, "URL"), @r"
+    AWS STS in eu-west-1, role arn:aws:iam::123456789012:role/deployer: no connection to URL: connection refused
+      hint: see whether the endpoint is right and can be reached from here
+    ");
+    assert!(ring.notes().is_empty(), "the role was not used");
+}
+
+#[tokio::test]
+async fn an_endpoint_without_tls_is_reported() {
+    let fake = Fake::start().await;
+    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let ring = KeyRing::new(options(&fake.url().replace("127.0.0.1", "0.0.0.0")));
+    assert!(opened(
+        &ring.unwrap_all(vec![request(key(b"one"))]).await,
+        &key(b"one")
+    ));
+    let notes = ring.notes();
+    assert!(notes.len() == 1 && notes[0].is_warning(), "{notes:?}");
+    assert!(
+        notes[0]
+            .to_string()
+            .starts_with("data keys travel without encryption to and from http://0.0.0.0:")
+    );
 }
 
 #[tokio::test]

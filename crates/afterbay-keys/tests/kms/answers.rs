@@ -220,11 +220,11 @@ async fn gives_up_after_the_last_attempt() {
         lines.push(failure(&keys, &key(ciphertext)));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
-    AWS KMS in eu-west-1: still throttled after 3 attempts: Rate exceeded
+    AWS KMS in eu-west-1: throttled, 3 attempts at most: Rate exceeded
       hint: try again later, or unwrap fewer keys at the same time
-    AWS KMS in eu-west-1: status 500 (KMSInternalException) after 3 attempts: try later
+    AWS KMS in eu-west-1: status 500 (KMSInternalException), 3 attempts at most: try later
       hint: try again later
-    AWS KMS in eu-west-1: status 502 after 3 attempts
+    AWS KMS in eu-west-1: status 502, 3 attempts at most
       hint: try again later
     ");
     assert_eq!(fake.count("Decrypt"), 9);

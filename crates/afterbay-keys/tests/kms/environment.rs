@@ -48,6 +48,7 @@ async fn ask_at(home: &Path, profile: Option<&str>, variables: &[(&str, &str)]) 
 async fn child() {
     let mut key = key(b"one");
     key.aws_profile = env::var("CHILD_PROFILE").ok();
+    key.role = env::var("CHILD_ROLE").ok();
     let ring = KeyRing::new(KeyOptions::new(KeyEnvironment::from_process()));
     let keys = ring.unwrap_all(vec![request(key.clone())]).await;
     let outcome = if opened(&keys, &key) {
@@ -129,6 +130,14 @@ async fn a_profile_of_the_file_comes_before_the_environment() {
         ("AWS_PROFILE", "other"),
     ];
     let said = ask_at(home.path(), Some("prod"), &variables).await;
+    let with_role = [variables.as_slice(), &[("CHILD_ROLE", ROLE)]].concat();
+    assert!(
+        ask_at(home.path(), Some("prod"), &with_role)
+            .await
+            .starts_with("opened\n")
+    );
+    let scopes: Vec<String> = fake.calls().into_iter().map(|call| call.scope).collect();
+    assert_eq!(scopes[1..], ["AKIAPROD eu-west-1 sts", "ASIAROLE eu-west-1 kms"]);
     insta::assert_snapshot!(said, @r"
     opened
     profile prod was used, as an encrypted file asks
