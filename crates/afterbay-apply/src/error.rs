@@ -8,7 +8,7 @@ use std::time::Duration;
 use afterbay_manifest::{ObjectRef, Origin};
 use thiserror::Error;
 
-pub(crate) use refusal::{global, refused};
+pub(crate) use refusal::{Quotes, global, refused};
 
 /// The object an error is about, and where it was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +99,14 @@ pub enum ApplyError {
     /// The namespace is neither in the cluster nor in this revision.
     #[error("{subject}: namespace {namespace:?} does not exist")]
     NamespaceMissing {
+        /// The object.
+        subject: Box<Subject>,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The namespace is on its way out, so nothing can be created in it.
+    #[error("{subject}: namespace {namespace:?} is being deleted")]
+    NamespaceTerminating {
         /// The object.
         subject: Box<Subject>,
         /// The namespace.
@@ -254,6 +262,7 @@ impl ApplyError {
             Self::UnknownKind { subject, .. }
             | Self::InvalidName { subject, .. }
             | Self::NamespaceMissing { subject, .. }
+            | Self::NamespaceTerminating { subject, .. }
             | Self::Forbidden { subject, .. }
             | Self::Conflict { subject, .. }
             | Self::Immutable { subject, .. }
@@ -286,6 +295,7 @@ impl ApplyError {
             Self::UnknownKind { .. } => "install the CRD, add it to the revision, or correct apiVersion and kind",
             Self::InvalidName { .. } => "choose a name without `/` and `%` that is not `.` or `..`",
             Self::NamespaceMissing { .. } => "create the namespace, or add a Namespace object to the revision",
+            Self::NamespaceTerminating { .. } => "wait until the namespace is gone, then run again",
             Self::Forbidden { .. } => "grant the permission named above to this identity",
             Self::Conflict { .. } => "remove the field from the revision, let its owner give it up, or take it with --force-conflicts",
             Self::Immutable { .. } => "keep the value, or delete the object in the cluster so that it is created anew",
@@ -316,10 +326,13 @@ impl ApplyError {
 pub struct ApplyErrors(Vec<ApplyError>);
 
 impl ApplyErrors {
-    /// The reasons, ordered by kind of reason, then by file and object.
+    /// The reasons: first what concerns no single object, then by file and object.
     pub fn new(errors: impl IntoIterator<Item = ApplyError>) -> Self {
         let mut errors: Vec<_> = errors.into_iter().collect();
-        errors.sort();
+        errors.sort_by(|left, right| {
+            let place = |error: &ApplyError| error.subject().map(|subject| (subject.origin.clone(), subject.object.clone()));
+            place(left).cmp(&place(right)).then_with(|| left.cmp(right))
+        });
         errors.dedup();
         Self(errors)
     }

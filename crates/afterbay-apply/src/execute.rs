@@ -68,8 +68,14 @@ pub async fn execute(
     events: &mut dyn FnMut(ApplyEvent<'_>),
 ) -> Result<ApplyReport, Box<ApplyFailure>> {
     let mut run = Run::new(plan);
-    if run.plan.options.mode == Mode::DryRun || !run.has_work() {
+    if run.plan.options.mode == Mode::DryRun {
         return Ok(run.report());
+    }
+    if !run.has_work() {
+        return match run.record_only(client).await {
+            Ok(()) => Ok(run.report()),
+            Err(error) => Err(run.failure(vec![error])),
+        };
     }
     events(ApplyEvent::Started { writes: run.plan.writes() });
     let mut store = match &run.plan.state {
@@ -151,7 +157,22 @@ impl Run {
     fn has_work(&self) -> bool {
         let steps = self.plan.steps.iter().any(|step| step.verdict.is_write());
         let prunes = self.plan.prunes.iter().any(|prune| matches!(prune.fate, Fate::Delete { .. }));
-        steps || prunes || self.is_inventory_stale()
+        steps || prunes
+    }
+
+    /// No object changes; the inventory does when members went by themselves or the revision is another.
+    async fn record_only(&self, client: &Client) -> Result<(), ApplyError> {
+        let Some(state) = &self.plan.state else {
+            return Ok(());
+        };
+        let entries = self.settled_entries();
+        let revision = self.plan.revision();
+        let is_other_revision = revision.is_some() && revision.as_deref() != state.parent.revision();
+        if state.parent.is_settled() && entries == state.entries && !is_other_revision {
+            return Ok(());
+        }
+        let revision = revision.or_else(|| state.parent.revision().map(str::to_owned));
+        Store::record(client, state, &entries, revision.as_deref()).await
     }
 
     /// Stages in order; the first one that has an error is the last, and then nothing is pruned.

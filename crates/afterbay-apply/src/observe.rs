@@ -26,7 +26,7 @@ use crate::inventory::{Inventory, Key};
 use crate::live::{Finding, Live, Member, Verdict};
 use crate::order::{Stage, is_cluster_role};
 use crate::schema;
-use crate::{ApplyOptions, NormalizedSet};
+use crate::{ApplyOptions, NormalizedSet, UnknownFields};
 
 /// Asks the server about every object of the set and every member of the inventory. Writes nothing.
 ///
@@ -74,7 +74,7 @@ pub async fn observe(
             judged_now.push(index);
         } else {
             let draft = &mut drafts[index];
-            draft.verdict = Some(deferred(draft, &definitions, waits_for));
+            draft.verdict = Some(deferred(draft, &definitions, waits_for, options.unknown_fields));
         }
     }
     judge_all(&judge, &mut drafts, &judged_now, &mut live, &mut warnings).await?;
@@ -278,11 +278,16 @@ impl Pending {
 }
 
 /// A deferred object is at least held against the schema that its CRD in the set declares.
-fn deferred(draft: &Draft<'_>, definitions: &Definitions, waits_for: Vec<ObjectRef>) -> Result<Verdict, ApplyError> {
+fn deferred(
+    draft: &Draft<'_>,
+    definitions: &Definitions,
+    waits_for: Vec<ObjectRef>,
+    unknown_fields: UnknownFields,
+) -> Result<Verdict, ApplyError> {
     let gvk = &draft.object.reference().gvk;
     if let Some(definition) = definitions.definition(gvk) {
         if let Some(schema) = definition.schemas.get(&gvk.version) {
-            let problems = schema::check(&draft.object.body().expose_json(), schema);
+            let problems = schema::check(&draft.object.body().expose_json(), schema, unknown_fields);
             if !problems.is_empty() {
                 return Err(ApplyError::Schema {
                     subject: Box::new(draft.subject.clone()),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, Failure, Request};
 use crate::discovery::Resource;
-use crate::error::{ApplyError, refused};
+use crate::error::{ApplyError, Quotes, refused};
 use crate::execute::ApplyEvent;
 use crate::live::Verdict;
 use crate::order::{is_crd, is_namespace};
@@ -69,7 +69,7 @@ async fn poll(
             Ok(Readiness::Ready) => return Ok(()),
             Ok(Readiness::Not(state)) => state,
             Ok(Readiness::Never(state)) => return Err(not_ready(step, state)),
-            Err(failure) => return Err(refused(client, &step.subject, failure, plan.set.scrubber())),
+            Err(failure) => return Err(refused(client, &step.subject, Quotes::Keep, failure, plan.set.scrubber())),
         };
         if Instant::now() + pause >= client.deadline() {
             return Err(not_ready(step, state));

@@ -150,7 +150,12 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
 }
 
 fn unreachable(error: &kube::Error) -> Failure {
-    Failure::Unreachable { problem: chain(error) }
+    let problem = match error {
+        kube::Error::Service(cause) => chain(cause.as_ref()),
+        kube::Error::HyperError(cause) => chain(cause),
+        other => chain(other),
+    };
+    Failure::Unreachable { problem }
 }
 
 /// How long to wait before the next attempt; `None` when there should be none.

@@ -1,15 +1,59 @@
 //! From what the server said to an [`ApplyError`], scrubbed on the way.
 
-use afterbay_manifest::Scrubber;
+use afterbay_manifest::{Object, Scrubber};
 
 use super::{ApplyError, FieldConflict, Subject};
 use crate::client::{Client, Failure, Status};
 
+/// What may be repeated of the values that a server quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// The object is plain: its values are in the revision for everyone to read.
+    Keep,
+    /// The object holds opened values, or may: a quoted value is dropped whole. The scrubber knows the
+    /// opened values, but not one too short to tell, nor what the server made of several.
+    Drop,
+}
+
+impl Quotes {
+    /// For a Secret and for any object with a leaf that is not plain: drop.
+    pub(crate) fn of(object: &Object) -> Self {
+        let mut quotes = if object.reference().gvk.is_secret() { Self::Drop } else { Self::Keep };
+        object.body().leaves(&mut |_, leaf| {
+            if !leaf.provenance.is_plain() {
+                quotes = Self::Drop;
+            }
+        });
+        quotes
+    }
+}
+
+/// The words of a server, on their way into an error.
+struct Words<'a> {
+    quotes: Quotes,
+    scrubber: &'a Scrubber,
+}
+
+impl Words<'_> {
+    fn clean(&self, text: &str) -> String {
+        match self.quotes {
+            Quotes::Keep => self.scrubber.scrub(text),
+            Quotes::Drop => self.scrubber.scrub(&without_values(text)),
+        }
+    }
+}
+
 /// A failure that concerns one object.
-pub(crate) fn refused(client: &Client, subject: &Subject, failure: Failure, scrubber: &Scrubber) -> ApplyError {
+pub(crate) fn refused(
+    client: &Client,
+    subject: &Subject,
+    quotes: Quotes,
+    failure: Failure,
+    scrubber: &Scrubber,
+) -> ApplyError {
     let boxed = Box::new(subject.clone());
     match failure {
-        Failure::Status(status) if status.code != 401 => of_status(boxed, &status, scrubber),
+        Failure::Status(status) if status.code != 401 => of_status(boxed, &status, &Words { quotes, scrubber }),
         Failure::Malformed { problem } => ApplyError::Refused {
             subject: boxed,
             code: 200,
@@ -40,14 +84,18 @@ pub(crate) fn global(client: &Client, failure: Failure, scrubber: &Scrubber) -> 
     }
 }
 
-fn of_status(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> ApplyError {
-    let message = || scrubber.scrub(&without_values(&status.message));
+fn of_status(subject: Box<Subject>, status: &Status, words: &Words<'_>) -> ApplyError {
+    let message = || words.clean(&status.message);
     let details = &status.details;
     match (status.code, status.reason.as_str()) {
         (404, _) if details.kind == "namespaces" && !details.name.is_empty() => ApplyError::NamespaceMissing {
             subject,
             namespace: details.name.clone(),
         },
+        (403, _) if details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating") => {
+            let namespace = subject.object.namespace.clone().unwrap_or_default();
+            ApplyError::NamespaceTerminating { subject, namespace }
+        }
         (403, _) => ApplyError::Forbidden {
             subject,
             message: message(),
@@ -60,10 +108,10 @@ fn of_status(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> App
         {
             ApplyError::Conflict {
                 subject,
-                conflicts: conflicts(status, scrubber),
+                conflicts: conflicts(status, words),
             }
         }
-        (422, _) => invalid(subject, status, scrubber),
+        (422, _) => invalid(subject, status, words),
         (500, _) if crate::client::is_bad_input(status) => ApplyError::Invalid {
             subject,
             causes: vec![message()],
@@ -76,22 +124,22 @@ fn of_status(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> App
     }
 }
 
-fn conflicts(status: &Status, scrubber: &Scrubber) -> Vec<FieldConflict> {
+fn conflicts(status: &Status, words: &Words<'_>) -> Vec<FieldConflict> {
     let mut conflicts: Vec<_> = status
         .details
         .causes
         .iter()
         .filter(|cause| cause.reason == "FieldManagerConflict")
         .map(|cause| FieldConflict {
-            field: scrubber.scrub(&cause.field),
-            manager: scrubber.scrub(cause.message.trim_start_matches("conflict with ")),
+            field: words.clean(&cause.field),
+            manager: words.clean(cause.message.trim_start_matches("conflict with ")),
         })
         .collect();
     conflicts.sort();
     conflicts
 }
 
-fn invalid(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> ApplyError {
+fn invalid(subject: Box<Subject>, status: &Status, words: &Words<'_>) -> ApplyError {
     let texts = |only: &dyn Fn(&str) -> bool| -> Vec<String> {
         status
             .details
@@ -99,11 +147,11 @@ fn invalid(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> Apply
             .iter()
             .filter(|cause| only(&cause.message))
             .map(|cause| {
-                let message = scrubber.scrub(&without_values(&cause.message));
+                let message = words.clean(&cause.message);
                 if cause.field.is_empty() || cause.field == "<nil>" {
                     message
                 } else {
-                    format!("{}: {message}", scrubber.scrub(&cause.field))
+                    format!("{}: {message}", words.clean(&cause.field))
                 }
             })
             .collect()
@@ -118,15 +166,12 @@ fn invalid(subject: Box<Subject>, status: &Status, scrubber: &Scrubber) -> Apply
     }
     let mut causes = texts(&|_| true);
     if causes.is_empty() {
-        causes.push(scrubber.scrub(&without_values(&status.message)));
+        causes.push(words.clean(&status.message));
     }
     ApplyError::Invalid { subject, causes }
 }
 
 /// The text without the value that `Invalid value: …` and Go's `Value:…` repeat.
-///
-/// The scrubber knows the run's opened values, but not a plain neighbour of theirs, a value made of
-/// them by the server, or one too short to tell; the field's name and the reason say enough.
 fn without_values(text: &str) -> String {
     let mut rest = text;
     let mut kept = String::with_capacity(text.len());

@@ -36,20 +36,15 @@ impl Run {
         entries
     }
 
-    /// Whether the inventory would change although no object does.
-    pub(super) fn is_inventory_stale(&self) -> bool {
-        let Some(state) = &self.plan.state else {
-            return false;
-        };
+    /// What is ours when nothing has to be written or deleted.
+    pub(super) fn settled_entries(&self) -> BTreeMap<Key, Entry> {
         let mut entries = self.entries();
         for prune in &self.plan.prunes {
             if matches!(prune.fate, Fate::Forget | Fate::Release { .. }) {
                 entries.remove(&Key::of(&prune.entry.object));
             }
         }
-        let revision = self.plan.revision();
-        let is_other_revision = revision.is_some() && revision.as_deref() != state.parent.revision();
-        !state.parent.is_settled() || entries != state.entries || is_other_revision
+        entries
     }
 
     pub(super) fn failure(self, errors: Vec<ApplyError>) -> Box<ApplyFailure> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ApplyEvent;
 use crate::ApplyOptions;
 use crate::client::{Client, Method, Request};
-use crate::error::{ApplyError, refused};
+use crate::error::{ApplyError, Quotes, refused};
 use crate::order::Rank;
 use crate::plan::{Fate, PruneStep};
 use crate::report::{Action, ObjectReport};
@@ -86,6 +86,6 @@ async fn delete(client: &Client, step: &PruneStep, scrubber: &Scrubber) -> Resul
         Err(failure) if failure.is_conflict() => Ok(Pruned::Released {
             reason: "not ours: it was deleted and created again by somebody else in this moment".to_owned(),
         }),
-        Err(failure) => Err(refused(client, &step.subject, failure, scrubber)),
+        Err(failure) => Err(refused(client, &step.subject, Quotes::Drop, failure, scrubber)),
     }
 }

@@ -9,7 +9,7 @@ use super::{ApplyEvent, Run, Written};
 use crate::client::{Client, Failure, Method, Request};
 use crate::desired;
 use crate::discovery::write_query;
-use crate::error::{ApplyError, refused};
+use crate::error::{ApplyError, Quotes, refused};
 use crate::live::Verdict;
 use crate::observe::{Effect, Judge, Judged};
 use crate::order::{Rank, Stage};
@@ -85,18 +85,19 @@ impl Run {
 }
 
 async fn write(judge: &Judge<'_>, plan: &ApplyPlan, step: &Step) -> Result<(Written, Vec<String>), ApplyError> {
-    let refuse = |failure: Failure| refused(judge.client, &step.subject, failure, judge.scrubber);
+    let object = &plan.set.objects()[step.object];
+    let refuse = |failure| refused(judge.client, &step.subject, Quotes::of(object), failure, judge.scrubber);
     if let Verdict::Configure { uid, leftovers, .. } = &step.verdict {
         if !leftovers.is_empty() {
             remove_leftovers(judge, step, uid, leftovers).await.map_err(refuse)?;
         }
     }
-    let body = desired::body(&plan.set.objects()[step.object], &step.address, judge.part_of);
+    let body = desired::body(object, &step.address, judge.part_of);
     let response = judge.apply(&step.address, &body, Effect::Write).await.map_err(refuse)?;
     let warnings = judge.warnings(&step.subject, &response);
-    let object: Value = response.json().map_err(refuse)?;
+    let answer: Value = response.json().map_err(refuse)?;
     let action = if response.created { Action::Created } else { Action::Configured };
-    let uid = object["metadata"]["uid"].as_str().map(str::to_owned);
+    let uid = answer["metadata"]["uid"].as_str().map(str::to_owned);
     Ok((Written { action, uid }, warnings))
 }
 

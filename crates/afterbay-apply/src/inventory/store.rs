@@ -32,16 +32,45 @@ impl Store {
         state: &State,
         entries: &BTreeMap<Key, Entry>,
     ) -> Result<Self, ApplyError> {
+        let mut store = Self::new(client, state);
+        let revision = store.parent.revision().map(str::to_owned);
+        store.begin(client, entries, revision.as_deref(), Leave::Held).await?;
+        Ok(store)
+    }
+
+    /// Records the entries in one write, for a run that changes nothing else.
+    pub(crate) async fn record(
+        client: &Client,
+        state: &State,
+        entries: &BTreeMap<Key, Entry>,
+        revision: Option<&str>,
+    ) -> Result<(), ApplyError> {
+        let mut store = Self::new(client, state);
+        let before = store.parent.parts();
+        store.begin(client, entries, revision, Leave::Free).await?;
+        store.sweep(client, &before).await
+    }
+
+    fn new(client: &Client, state: &State) -> Self {
         let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-        let mut store = Self {
+        Self {
             parent: state.parent.clone(),
             holder: Holder::new(&state.holder, &run, client.server_now()),
-        };
-        let revision = store.parent.revision().map(str::to_owned);
-        match store.write(client, entries, revision.as_deref(), Leave::Held).await {
-            Ok(()) => Ok(store),
-            Err(failure) if failure.is_conflict() => Err(store.lost(client, Lost::BeforeWriting).await),
-            Err(failure) => Err(failed(client, &store.parent, failure)),
+        }
+    }
+
+    /// The first write of a run, which only succeeds on the inventory that the run has read.
+    async fn begin(
+        &mut self,
+        client: &Client,
+        entries: &BTreeMap<Key, Entry>,
+        revision: Option<&str>,
+        leave: Leave,
+    ) -> Result<(), ApplyError> {
+        match self.write(client, entries, revision, leave).await {
+            Ok(()) => Ok(()),
+            Err(failure) if failure.is_conflict() => Err(self.lost(client, Lost::BeforeWriting).await),
+            Err(failure) => Err(failed(client, &self.parent, failure)),
         }
     }
 

@@ -7,7 +7,7 @@ use super::{compare, managed, warning};
 use crate::client::{Client, Failure, Method, Request, Response};
 use crate::desired::{self, Address, control};
 use crate::discovery::write_query;
-use crate::error::{ApplyError, Subject, refused};
+use crate::error::{ApplyError, Quotes, Subject, refused};
 use crate::inventory::PART_OF;
 use crate::live::Verdict;
 use crate::{ApplyOptions, Conflicts};
@@ -46,7 +46,7 @@ impl Judge<'_> {
         address: &Address,
         known: Option<Value>,
     ) -> Result<Judged, ApplyError> {
-        let refuse = |failure: Failure| refused(self.client, subject, failure, self.scrubber);
+        let refuse = |failure: Failure| refused(self.client, subject, Quotes::of(object), failure, self.scrubber);
         let desired = desired::body(object, address, self.part_of);
         if let Some(reason) = ignored(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));

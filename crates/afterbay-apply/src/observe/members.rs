@@ -12,7 +12,7 @@ use crate::ApplyOptions;
 use crate::client::{Client, Failure, Request};
 use crate::desired::control;
 use crate::discovery::{Kinds, Resource};
-use crate::error::{self, ApplyErrors, Subject};
+use crate::error::{self, ApplyErrors, Quotes, Subject};
 use crate::inventory::{Inventory, Key, PART_OF};
 use crate::live::{Member, Present};
 
@@ -64,7 +64,7 @@ pub(super) async fn observe(
             Err(failure) => {
                 let subject = Subject { object, origin: None };
                 Member::Unknown {
-                    reason: error::refused(client, &subject, failure, scrubber).to_string(),
+                    reason: error::refused(client, &subject, Quotes::Drop, failure, scrubber).to_string(),
                 }
             }
         };
