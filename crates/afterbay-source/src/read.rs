@@ -30,6 +30,9 @@ const MOST_TAGS: usize = 16;
 /// How many problems are collected before reading ends.
 const MOST_PROBLEMS: usize = 50;
 
+/// How many paths a warning names.
+const MOST_NAMED: usize = 5;
+
 /// How a Git LFS pointer begins (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 
@@ -107,6 +110,8 @@ pub(crate) fn read_tree(
         entries: 0,
         files: 0,
         bytes: 0,
+        submodules: Vec::new(),
+        pointers: Vec::new(),
         problems: Vec::new(),
     };
     reader.walk(root)?;
@@ -123,6 +128,8 @@ struct Reader<'a> {
     entries: usize,
     files: usize,
     bytes: u64,
+    submodules: Vec<String>,
+    pointers: Vec<String>,
     problems: Vec<TreeProblem>,
 }
 
@@ -172,6 +179,9 @@ impl Reader<'_> {
             let entry = entry.map_err(|error| broken(self.session, directory.id, &error))?;
             let name: &[u8] = entry.filename.as_ref();
             let repeated = !names.insert(name.to_vec());
+            if self.problems.len() >= MOST_PROBLEMS {
+                return Ok(Flow::Enough);
+            }
             let Some(path) = self.entry_path(directory, name, repeated) else {
                 continue;
             };
@@ -189,7 +199,7 @@ impl Reader<'_> {
                 EntryKind::Link => self.read_link(path, id)?,
                 EntryKind::Commit => self.note_submodule(&path, id),
             };
-            if matches!(flow, Flow::Enough) || self.problems.len() >= MOST_PROBLEMS {
+            if let Flow::Enough = flow {
                 return Ok(Flow::Enough);
             }
         }
@@ -219,7 +229,8 @@ impl Reader<'_> {
         let reason = match text {
             "" | "." | ".." => Some("it is a step, not a name"),
             _ if text.eq_ignore_ascii_case(".git") => Some("it would be taken for a repository"),
-            _ if text.contains(['/', '\0']) => Some("it holds a separator"),
+            _ if text.contains('/') => Some("it holds a separator"),
+            _ if text.contains(char::is_control) => Some("it holds a control character"),
             _ => None,
         };
         if let Some(reason) = reason {
@@ -275,9 +286,7 @@ impl Reader<'_> {
         self.files += 1;
         let source = self.read_blob(id)?;
         if source.starts_with(LFS_POINTER) {
-            self.session.warn(format!(
-                "{path} is a Git LFS pointer, and the file behind it is not fetched"
-            ));
+            self.pointers.push(path.clone());
         }
         let path = self.tree_path(&path)?;
         self.tree.insert_file(path, source, executable);
@@ -322,8 +331,7 @@ impl Reader<'_> {
         if let Ok(path) = TreePath::parse(path) {
             self.tree.insert_submodule(path, &id.to_string());
         }
-        self.session
-            .warn(format!("{path} is a submodule, and submodules are not fetched"));
+        self.submodules.push(path.to_owned());
         Flow::Continue
     }
 
@@ -335,6 +343,19 @@ impl Reader<'_> {
         })
     }
 
+    /// Says what is in the tree by name only.
+    fn warn(&self) {
+        if !self.submodules.is_empty() {
+            self.session
+                .warn(format!("submodules are not fetched: {}", some(&self.submodules)));
+        }
+        if !self.pointers.is_empty() {
+            let paths = some(&self.pointers);
+            self.session
+                .warn(format!("files behind Git LFS pointers are not fetched: {paths}"));
+        }
+    }
+
     fn finish(mut self, commit: ObjectId) -> Result<FileTree, SourceError> {
         for (path, target) in self.tree.escaping_links() {
             self.problems.push(TreeProblem::EscapingLink {
@@ -343,6 +364,7 @@ impl Reader<'_> {
             });
         }
         if self.problems.is_empty() {
+            self.warn();
             self.session.emit(FetchEvent::Read {
                 files: self.files,
                 bytes: self.bytes,
@@ -373,6 +395,20 @@ impl TreeProblem {
             | Self::EscapingLink { path, .. }
             | Self::InvalidLink { path } => path,
         }
+    }
+}
+
+/// The first few paths, and how many more there are.
+fn some(paths: &[String]) -> String {
+    let mut sorted: Vec<&str> = paths.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    let more = sorted.len().saturating_sub(MOST_NAMED);
+    sorted.truncate(MOST_NAMED);
+    let named = sorted.join(", ");
+    if more == 0 {
+        named
+    } else {
+        format!("{named} and {more} more")
     }
 }
 

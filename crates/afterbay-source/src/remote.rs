@@ -374,7 +374,7 @@ fn is_not_served(message: &str) -> bool {
     message.contains("not our ref") || message.contains("unadvertised object")
 }
 
-/// An advertised ref, unless it leads nowhere or its name is not text.
+/// An advertised ref, unless it leads nowhere or has a name that no ref can have.
 fn tip(advertised: Ref) -> Option<Tip> {
     let (name, id, peeled, target) = match advertised {
         Ref::Peeled {
@@ -391,14 +391,14 @@ fn tip(advertised: Ref) -> Option<Tip> {
             target,
             tag,
             object,
-        } => (
-            full_ref_name,
-            tag.unwrap_or(object),
-            object,
-            Some(target.to_string()),
-        ),
+        } => (full_ref_name, tag.unwrap_or(object), object, Some(target)),
         Ref::Unborn { .. } => return None,
     };
+    let is_ref = |name: &gix::bstr::BString| gix::validate::reference::name(name.as_ref()).is_ok();
+    if !is_ref(&name) {
+        return None;
+    }
+    let target = target.filter(is_ref).map(|target| target.to_string());
     Some(Tip {
         name: String::from_utf8(name.into()).ok()?,
         id,

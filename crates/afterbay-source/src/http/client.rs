@@ -29,7 +29,7 @@ pub(crate) struct Client {
     /// Basic authentication, and the origin it is for.
     authorization: Option<HeaderValue>,
     origin: Url,
-    idle: Duration,
+    timeouts: Timeouts,
     runtime: Handle,
     pub(crate) session: Arc<Session>,
 }
@@ -50,7 +50,7 @@ impl Client {
             inner: build(&options.http, &options.timeouts)?,
             authorization: authorization.transpose()?,
             origin: url.clone(),
-            idle: options.timeouts.idle,
+            timeouts: options.timeouts.clone(),
             runtime: Handle::current(),
             session: Arc::clone(session),
         })
@@ -85,9 +85,9 @@ impl Client {
             tokio::select! {
                 biased;
                 () = self.session.stopped() => Err(SourceError::Canceled),
-                outcome = tokio::time::timeout(self.idle, io) => match outcome {
-                    Ok(outcome) => outcome.map_err(|error| classify(url, error)),
-                    Err(_) => Err(SourceError::Timeout { remote: url.to_string(), what, after: self.idle }),
+                outcome = tokio::time::timeout(self.timeouts.idle, io) => match outcome {
+                    Ok(outcome) => outcome.map_err(|error| classify(url, error, self.timeouts.connect)),
+                    Err(_) => Err(SourceError::Timeout { remote: url.to_string(), what, after: self.timeouts.idle }),
                 },
             }
         })
@@ -251,9 +251,16 @@ fn setup(reason: &'static str, error: reqwest::Error) -> SourceError {
 }
 
 /// What a failure of the client means to the user.
-fn classify(url: &Url, error: reqwest::Error) -> SourceError {
+fn classify(url: &Url, error: reqwest::Error, connect: Duration) -> SourceError {
     let remote = url.to_string();
     let source = error.without_url();
+    if source.is_timeout() {
+        return SourceError::Timeout {
+            remote,
+            what: "connecting",
+            after: connect,
+        };
+    }
     if let Some(tls) = causes(&source).find_map(tls_reason) {
         return SourceError::Tls { remote, reason: tls };
     }

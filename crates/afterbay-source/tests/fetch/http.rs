@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use afterbay_source::{FetchEvent, RemoteUrl, SourceError, SourceOptions, Timeouts, fetch};
+use afterbay_source::{
+    FetchEvent, HttpOptions, Proxies, ProxyUrl, RemoteUrl, SourceError, SourceOptions, Timeouts, fetch,
+};
 
 use crate::support::{
     Answer, Repository, Server, ServerOptions, cached, credentials, listing, options, run, text,
@@ -598,6 +600,144 @@ fn hosts_that_cannot_be_reached() {
         "{:?}",
         fetched.error()
     );
+}
+
+#[test]
+fn connecting_ends() {
+    // A server that takes the connection and never says a word of TLS.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/repo", listener.local_addr().unwrap());
+    let timeouts = Timeouts {
+        connect: Duration::from_millis(300),
+        ..Timeouts::default()
+    };
+    let fetched = run(&SourceOptions {
+        timeouts,
+        ..options(&url, "main")
+    });
+    assert!(
+        fetched.message().contains("gave up connecting after 0.3 s"),
+        "{:?}",
+        fetched.error()
+    );
+}
+
+#[test]
+fn goes_through_a_proxy_that_it_is_given() {
+    let repository = Repository::sample();
+    let root = repository.root().to_owned();
+    let proxy = scripted(&repository, move |request| {
+        let target = request
+            .target
+            .strip_prefix("http://no-such-host.invalid")?
+            .to_owned();
+        Some(crate::support::respond(
+            &crate::support::Request {
+                target,
+                ..request.clone()
+            },
+            &root,
+        ))
+    });
+    let url = "http://no-such-host.invalid/repo/.git";
+    let through = |address: &str, exempt: Option<&str>| {
+        let http = Some(ProxyUrl::new(format!("http://me:Pa55@{address}")));
+        let proxies = Proxies {
+            http,
+            exempt: exempt.map(str::to_owned),
+            ..Proxies::default()
+        };
+        let http = HttpOptions {
+            proxies,
+            ..HttpOptions::default()
+        };
+        SourceOptions {
+            http,
+            ..options(url, "main")
+        }
+    };
+    let fetched = run(&through(&proxy.authority(), None));
+    assert_eq!(fetched.commit(), repository.id("HEAD"));
+    assert_eq!(
+        proxy.take_requests()[0].header("proxy-authorization"),
+        Some("Basic bWU6UGE1NQ==")
+    );
+
+    let exempt = run(&through(
+        &proxy.authority(),
+        Some("example.com,no-such-host.invalid"),
+    ));
+    assert!(
+        matches!(exempt.error(), SourceError::UnknownHost { .. }),
+        "{:?}",
+        exempt.error()
+    );
+    let gone = run(&through("127.0.0.1:1", None));
+    assert!(
+        matches!(gone.error(), SourceError::Unreachable { .. }),
+        "{:?}",
+        gone.error()
+    );
+    let invalid = run(&through("[", None));
+    assert!(
+        matches!(invalid.error(), SourceError::HttpClient { .. }),
+        "{:?}",
+        invalid.error()
+    );
+    let options = through(&proxy.authority(), None);
+    let shown = format!(
+        "{options:?}{:?}{:?}{:?}",
+        exempt.error(),
+        gone.error(),
+        invalid.error()
+    );
+    assert!(!shown.contains("Pa55"), "{shown}");
+}
+
+#[test]
+fn names_of_refs_are_checked() {
+    let repository = Repository::sample();
+    let head = repository.id("HEAD");
+    let kind = "application/x-git-upload-pack-advertisement";
+    let line = |text: String| format!("{:04x}{text}", text.len() + 4);
+    let refs = [
+        format!(
+            "{head} HEAD\0multi_ack_detailed side-band-64k shallow symref=HEAD:refs/heads/\u{1b}[31mred\n"
+        ),
+        format!("{head} refs/heads/\u{1b}[31mred\n"),
+        format!("{head} refs/heads/plain\n"),
+    ];
+    let body = format!(
+        "001e# service=git-upload-pack\n0000{}0000",
+        refs.map(line).concat()
+    );
+    let server = scripted(&repository, move |_| Some(status(200, kind, &body)));
+    let message = run(&options(&server.url(), "blue")).message();
+    assert!(
+        message.contains("refs/heads/plain") && !message.contains("red"),
+        "{message:?}"
+    );
+    let events = run(&options(&server.url(), "")).events;
+    assert!(
+        events.contains(&FetchEvent::Resolved {
+            reference: Some("HEAD".to_owned()),
+            id: head
+        }),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn other_object_formats_are_refused() {
+    let repository = Repository::sample();
+    std::fs::remove_dir_all(repository.path().join(".git")).unwrap();
+    repository.git(&["init", "-q", "-b", "main", "--object-format=sha256", "."]);
+    repository.commit("first");
+    let server = Server::start(repository.root(), ServerOptions::default());
+    insta::assert_snapshot!(place(&run(&options(&server.url(), "main")).message(), &server), @"
+    http://HOST/repo/.git: the repository uses the sha256 object format, and only sha1 is supported
+    hint: mirror it into a repository created with --object-format=sha1
+    ");
 }
 
 #[test]

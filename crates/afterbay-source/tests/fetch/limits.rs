@@ -160,6 +160,7 @@ fn names_that_are_dangerous_are_refused() {
     let tree = repository.raw_tree(&[
         ("100644", b"..", &blob),
         ("40000", b".GIT", &sub),
+        ("100644", b"a\x1b[31m", &blob),
         ("100644", b"a/b", &blob),
         ("100644", b"caf\xe9", &blob),
         ("120000", b"link", &target),
@@ -168,12 +169,13 @@ fn names_that_are_dangerous_are_refused() {
     ]);
     repository.commit_tree(&tree);
     let fetched = run(&options(&repository.url(), "main"));
-    insta::assert_snapshot!(place(&fetched.message(), &repository), @"
+    insta::assert_snapshot!(place(&fetched.message(), &repository), @r"
     /srv/repo: the tree of COMMIT is refused:
       ..: the name is not allowed: it is a step, not a name
       .GIT: the name is not allowed: it would be taken for a repository
       a/b: the name is not allowed: it holds a separator
-      caf\u{fffd}: the name is not allowed: it is not UTF-8
+      a\u{1b}[31m: the name is not allowed: it holds a control character
+      caf�: the name is not allowed: it is not UTF-8
       link: the target of the symbolic link is not a path
       twice: the name is not allowed: it is there twice
     hint: change the repository, or raise the limit that is named

@@ -29,10 +29,7 @@ fn reads_files_modes_links_and_submodules() {
     bin/run executable, 10 bytes
     sub @ 1111111111111111111111111111111111111111
     ");
-    assert_eq!(
-        fetched.warnings(),
-        ["sub is a submodule, and submodules are not fetched"]
-    );
+    assert_eq!(fetched.warnings(), ["submodules are not fetched: sub"]);
     let commit = Some(repository.id("HEAD"));
     assert_eq!(
         fetched.snapshot().revision,
@@ -247,5 +244,36 @@ fn a_corrupt_object_is_an_error() {
         matches!(fetched.error(), SourceError::BrokenObject { .. }),
         "{}",
         fetched.message()
+    );
+}
+
+#[test]
+fn names_what_is_there_by_name_only() {
+    let repository = Repository::sample();
+    for index in 0..7 {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        repository.write(&format!("{index}.bin"), pointer);
+    }
+    repository.commit("pointers");
+    let fetched = run(&options(&repository.url(), ""));
+    let warning =
+        "files behind Git LFS pointers are not fetched: 0.bin, 1.bin, 2.bin, 3.bin, 4.bin and 2 more";
+    assert_eq!(fetched.warnings(), [warning]);
+}
+
+#[test]
+fn warns_of_a_repository_of_another_user() {
+    let repository = Repository::sample();
+    let git = repository.path().join(".git");
+    if std::os::unix::fs::chown(&git, Some(12345), None).is_err() {
+        println!("skipped: only root can give a repository to another user");
+        return;
+    }
+    let fetched = run(&options(&repository.url(), ""));
+    assert_eq!(text(fetched.snapshot(), "a.yaml"), "a: 1\n");
+    assert!(
+        fetched.warnings()[0].contains("belongs to another user"),
+        "{:?}",
+        fetched.warnings()
     );
 }
