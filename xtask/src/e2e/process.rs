@@ -1,0 +1,129 @@
+//! Servers as processes, which end with the run however it ends.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+/// How long a server may take to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A command that runs when this process is gone, for whatever reason; not run when dropped in time.
+pub(crate) struct Watchdog(Child);
+
+impl Watchdog {
+    /// Sets the dog on: its shell reads a pipe that closes when this process ends, even by SIGKILL.
+    pub(crate) fn new(script: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        let child = Command::new("sh")
+            .args(["-c", &format!("cat >/dev/null; {script}"), "watchdog"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // A group of its own: Ctrl-C in the terminal must not reach it.
+            .process_group(0)
+            .spawn()
+            .context("cannot start sh")?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        // Killed before its pipe closes, so that it does not act on a number that another process has by then.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server that is terminated when dropped.
+pub(crate) struct Server {
+    name: &'static str,
+    child: Child,
+    log: std::path::PathBuf,
+    _watchdog: Watchdog,
+}
+
+impl Server {
+    /// Starts a program with its output in `folder/NAME.log`.
+    pub(crate) fn start(name: &'static str, command: &mut Command, folder: &Path) -> anyhow::Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let watchdog = Watchdog::new(
+            "kill -TERM -- \"-$1\"; sleep 5; kill -KILL -- \"-$1\"",
+            &[&child.id().to_string()],
+        )?;
+        Ok(Self {
+            name,
+            child,
+            log,
+            _watchdog: watchdog,
+        })
+    }
+
+    /// Waits until `ready` says so; fails when the server ends before, or after `limit`.
+    pub(crate) fn wait_until(&mut self, limit: Duration, ready: impl Fn() -> bool) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !ready() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!(
+                    "{} ended with {status}; its log is {}",
+                    self.name,
+                    self.log.display()
+                );
+            }
+            if started.elapsed() > limit {
+                bail!(
+                    "{} was not ready after {limit:?}; its log is {}",
+                    self.name,
+                    self.log.display()
+                );
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The group, because LocalStack is a supervisor with a child.
+        let group = format!("-{}", self.child.id());
+        let signal = |name: &str| {
+            Command::new("kill")
+                .args([name, "--", &group])
+                .stderr(Stdio::null())
+                .status()
+        };
+        let _ = signal("-TERM");
+        let started = Instant::now();
+        while started.elapsed() < GRACE {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        let _ = signal("-KILL");
+        let _ = self.child.wait();
+    }
+}
+
+/// A port on the loopback interface that was free a moment ago.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))
+        .context("no free port on 127.0.0.1")?
+        .local_addr()?
+        .port())
+}

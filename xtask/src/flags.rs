@@ -1,0 +1,77 @@
+//! The whole command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Developer tasks
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+pub(crate) struct Xtask {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Everything a change must pass
+    Ci(Ci),
+    /// The end-to-end scenarios against a real API server and a KMS emulator
+    E2e(E2e),
+    /// Rules about the tree itself: crate arrows, who may call expose_*, module docs, file sizes
+    Tidy,
+    /// Build the pinned tools that tests and fixtures use, and print where they are
+    Tools(Tools),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ci {
+    /// Leave a lane out (can be repeated); it is printed as skipped
+    #[arg(long, value_name = "LANE")]
+    pub(crate) skip: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct E2e {
+    /// Where the API server comes from
+    #[arg(long, value_enum, default_value_t = Cluster::Auto)]
+    pub(crate) cluster: Cluster,
+
+    /// Where KMS comes from: `auto`, `container`, `process`, or the URL of an endpoint
+    #[arg(long, default_value = "auto", value_name = "KMS")]
+    pub(crate) kms: String,
+
+    /// Leave cluster, KMS and namespaces running until Enter is pressed
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// Run only scenarios whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+
+    /// Kubeconfig of `--cluster existing`
+    #[arg(long, value_name = "FILE", required_if_eq("cluster", "existing"))]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Context in that kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cluster {
+    /// `kind` where Docker answers, else `control-plane`
+    Auto,
+    /// etcd, kube-apiserver and kube-controller-manager as processes
+    ControlPlane,
+    /// A cluster in containers
+    Kind,
+    /// The cluster of a kubeconfig
+    Existing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tools {
+    /// Only these (default: all)
+    pub(crate) names: Vec<String>,
+}

@@ -1,0 +1,147 @@
+//! Which files may let plaintext out of its types.
+
+use std::collections::BTreeSet;
+
+use super::files::Source;
+
+/// What lets plaintext out: the `expose_*` methods and the writer of YAML text.
+const EXITS: [&str; 2] = ["expose_", "yaml::emit"];
+
+/// The files that may, and what for.
+const ALLOWED: [(&str, &str); 24] = [
+    (
+        "crates/afterbay-apply/src/desired.rs",
+        "the body that the API server is sent",
+    ),
+    (
+        "crates/afterbay-apply/src/observe.rs",
+        "the schema check of a custom resource, which names paths only",
+    ),
+    (
+        "crates/afterbay-decrypt/src/eyaml/envelope.rs",
+        "the content key of an envelope",
+    ),
+    (
+        "crates/afterbay-decrypt/src/finish.rs",
+        "text in which tokens are opened; values for the scrubber",
+    ),
+    (
+        "crates/afterbay-decrypt/src/objects.rs",
+        "text in which tokens are looked for",
+    ),
+    ("crates/afterbay-keys/src/identities.rs", "identities are parsed"),
+    (
+        "crates/afterbay-keys/src/kms/http.rs",
+        "the certificate bundle of the machine",
+    ),
+    (
+        "crates/afterbay-keys/src/options.rs",
+        "credentials are handed to the SDK",
+    ),
+    ("crates/afterbay-keys/src/pkcs7.rs", "private keys are parsed"),
+    ("crates/afterbay-manifest/src/key.rs", "definition"),
+    ("crates/afterbay-manifest/src/node.rs", "definition"),
+    (
+        "crates/afterbay-manifest/src/scrub.rs",
+        "what is to be removed has to be known",
+    ),
+    ("crates/afterbay-manifest/src/secret.rs", "definition"),
+    ("crates/afterbay-manifest/src/tree.rs", "definition"),
+    (
+        "crates/afterbay-normalize/src/secret.rs",
+        "stringData becomes base64",
+    ),
+    (
+        "crates/afterbay-render/src/annotation.rs",
+        "annotations that kustomize takes away",
+    ),
+    (
+        "crates/afterbay-render/src/reference.rs",
+        "names that follow a change of namespace",
+    ),
+    ("crates/afterbay-sops/src/sealed/opened.rs", "the data key"),
+    (
+        "crates/afterbay-source/src/http/client.rs",
+        "the password in a header that is marked sensitive",
+    ),
+    ("crates/afterbay-source/src/options.rs", "definition"),
+    ("crates/afterbay/src/archive.rs", "the tar stream of `decrypt`"),
+    (
+        "crates/afterbay/src/commands/decrypt.rs",
+        "the text that `decrypt` prints",
+    ),
+    (
+        "crates/afterbay/src/output.rs",
+        "reports, in which there are no values",
+    ),
+    (
+        "crates/afterbay/src/stream.rs",
+        "the YAML stream of `render` and `normalize`",
+    ),
+];
+
+/// Files that expose and are not listed, and entries of the list that no file needs.
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let exposing: BTreeSet<&str> = sources
+        .iter()
+        .filter(|source| exposes(source))
+        .map(|source| source.path.as_str())
+        .collect();
+    let allowed: BTreeSet<&str> = ALLOWED.iter().map(|(path, _)| *path).collect();
+    let unlisted = exposing.difference(&allowed).map(|path| {
+        format!("{path}: lets plaintext out and is not in the list of xtask/src/tidy/exposure.rs")
+    });
+    let stale = allowed.difference(&exposing).map(|path| {
+        format!("{path}: is in the list of xtask/src/tidy/exposure.rs and lets nothing out; take it off")
+    });
+    unlisted.chain(stale).collect()
+}
+
+fn exposes(source: &Source) -> bool {
+    if !source.path.starts_with("crates/") || source.is_test() {
+        return false;
+    }
+    // Unit tests stand at the end of a file.
+    let product = source
+        .text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    let code = product
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"));
+    code.into_iter()
+        .any(|line| EXITS.iter().any(|exit| line.contains(exit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> Source {
+        Source {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_new_caller_is_found() {
+        let path = "crates/afterbay-render/src/new.rs";
+        let found = |text: &str| {
+            check(&[source(path, text)])
+                .iter()
+                .any(|problem| problem.starts_with(path))
+        };
+        assert!(found("//! x\nlet text = node.expose_str();\n"));
+        assert!(found("//! x\nlet text = yaml::emit(&nodes);\n"));
+        assert!(!found("//! x\n// node.expose_str()\n"));
+        assert!(!found("//! x\n#[cfg(test)]\nmod tests {\nnode.expose_str()\n}\n"));
+    }
+
+    #[test]
+    fn an_entry_that_no_file_needs_is_found() {
+        assert_eq!(check(&[]).len(), ALLOWED.len());
+    }
+}
