@@ -32,6 +32,9 @@ const FRAME: usize = 3;
 /// Shortest padding that the format allows, in bytes.
 const MIN_PADDING: usize = 8;
 
+/// Longest content key asked for, in bytes; ciphers have 8 to 32.
+const MAX_CONTENT_KEY: usize = 1024;
+
 /// Every RSA private key offered to a run.
 pub(crate) struct RsaKeys {
     keys: Vec<RsaKey>,
@@ -92,6 +95,13 @@ impl RsaKeys {
                 hint: Some("offer the private key of hiera-eyaml with --pkcs7-private-key".to_owned()),
             });
             return Err(attempts);
+        }
+        if key_length > MAX_CONTENT_KEY {
+            return Err(vec![Attempt {
+                with: "RSA private keys".to_owned(),
+                reason: format!("no cipher has a key of {key_length} bytes"),
+                hint: None,
+            }]);
         }
         let candidate = |key: &RsaKey| DataKey::new(SecretBytes::new(key.unwrap(encrypted_key, key_length)));
         Ok(self.keys.iter().map(candidate).collect())

@@ -52,6 +52,29 @@ fn opens_what_openssl_sealed() {
 }
 
 #[test]
+fn opens_with_keys_of_unusual_sizes() {
+    let cases: [(&str, &[u8]); 2] = [
+        (
+            include_str!("../../tests/data/rsa-1024.pem"),
+            include_bytes!("../../tests/data/content-key-32-1024.rsa"),
+        ),
+        (
+            include_str!("../../tests/data/rsa-2056.pem"),
+            include_bytes!("../../tests/data/content-key-32-2056.rsa"),
+        ),
+    ];
+    for (pem, sealed) in cases {
+        assert_eq!(key(pem).unwrap(sealed, 32), CONTENT_KEY);
+    }
+}
+
+#[test]
+fn no_length_is_too_long_to_refuse() {
+    let (keys, _) = load(&[inline("key", PKCS1)]);
+    assert!(keys.unwrap(SEALED_32, usize::MAX).is_err());
+}
+
+#[test]
 fn every_wrong_padding_looks_like_a_wrong_key() {
     let padding = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -129,6 +152,11 @@ fn one_candidate_for_each_key_in_order() {
 fn takes_windows_line_ends_and_text_around() {
     let text = format!("RSA key of ann\r\n{}\r\nend\r\n", PKCS1.replace('\n', "\r\n"));
     assert_eq!(pem::private_keys(text.as_bytes()).unwrap().len(), 1);
+    let indented = PKCS8.replace('\n', "\n    ");
+    assert_eq!(pem::private_keys(indented.as_bytes()).unwrap().len(), 1);
+    let body: String = PKCS8.lines().filter(|line| !line.starts_with('-')).collect();
+    let one_line = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n{PKCS1}");
+    assert_eq!(pem::private_keys(one_line.as_bytes()).unwrap().len(), 2);
 }
 
 #[test]
@@ -153,7 +181,7 @@ fn says_what_is_in_the_way() {
     /missing/private_key.pem: no such file
     certificate: holds a certificate, and an RSA private key is needed
     cut: the PEM block is cut off
-    damaged: the RSA PRIVATE KEY block is damaged, or its modulus has less than 1024 or more than 8192 bits
+    damaged: the RSA PRIVATE KEY block is damaged, or has less than 1024 or more than 8192 bits
     ec: holds a private key of another kind, and an RSA private key is needed
     empty: holds no PEM block
     pkcs1 with passphrase: an RSA private key with a passphrase is not supported yet
