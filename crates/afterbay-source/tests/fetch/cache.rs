@@ -7,17 +7,12 @@ use std::time::Duration;
 
 use afterbay_source::{FetchEvent, SourceError, SourceOptions, Timeouts};
 
-use crate::support::{Repository, Server, ServerOptions, cached, listing, run, text, write_file};
+use crate::support::{Repository, Server, ServerOptions, cached, listing, noise, run, text, write_file};
 
 /// Thirty commits of a tree with a large file that does not compress.
 fn grown() -> Repository {
     let repository = Repository::empty();
-    let mut state = 1_u32;
-    let noise = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    });
-    repository.write("large.bin", noise.take(300_000).collect::<Vec<u8>>());
+    repository.write("large.bin", noise(0, 300_000));
     for index in 0..30 {
         repository.write(&format!("apps/{index}/secret.yaml"), format!("value: {index}\n"));
         repository.commit("more");

@@ -523,7 +523,10 @@ fn waiting_ends() {
     hint: try again; if it stays, check the network and the server
     ");
     let stalled = scripted(&repository, |_| {
-        Some(Answer::Stall(b"001e# service=git-upload-pack\n0000".to_vec()))
+        Some(Answer::Stall(
+            "application/x-git-upload-pack-advertisement",
+            b"001e# service=git-upload-pack\n0000".to_vec(),
+        ))
     });
     let fetched = run(&SourceOptions {
         timeouts: brief,

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use afterbay_source::{CacheDir, SourceOptions};
 
-use crate::support::{Repository, Server, ServerOptions, credentials, options, run, write_file};
+use crate::support::{
+    Answer, Repository, Request, Server, ServerOptions, cached, credentials, noise, options, respond, run,
+    write_file,
+};
 
 /// Remotes for [`child_process`], one a line.
 const REMOTES: &str = "AFTERBAY_TEST_REMOTES";
@@ -149,6 +155,78 @@ fn names(folder: &Path) -> BTreeSet<String> {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect()
+}
+
+#[test]
+fn a_fetch_that_is_killed_leaves_a_cache_that_works() {
+    let repository = Repository::empty();
+    // Many files, because an object is written when all of it is there.
+    for index in 0..40_u32 {
+        repository.write(&index.to_string(), noise(index, 10_000));
+    }
+    let commit = repository.commit("noise");
+    let stalls = Arc::new(AtomicBool::new(true));
+    let (root, stalling) = (repository.root().to_owned(), Arc::clone(&stalls));
+    let script = move |request: &Request| {
+        let is_fetch = String::from_utf8_lossy(&request.body).contains("command=fetch");
+        if !is_fetch || !stalling.load(Ordering::Relaxed) {
+            return None;
+        }
+        match respond(request, &root) {
+            Answer::Reply(_, _, body) => Some(Answer::Stall(
+                "application/x-git-upload-pack-result",
+                body[..body.len() / 2].to_vec(),
+            )),
+            other => Some(other),
+        }
+    };
+    let server = Server::start(
+        repository.root(),
+        ServerOptions {
+            script: Some(Arc::new(script)),
+            ..ServerOptions::default()
+        },
+    );
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "isolation::child_process", "--ignored"])
+        .stdout(Stdio::null());
+    let mut child = command
+        .env(REMOTES, server.url())
+        .env(CACHE, cache.path())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while half_received(cache.path()) < 60_000 && start.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        half_received(cache.path()) >= 60_000,
+        "the fetch is to be killed in the middle of the pack"
+    );
+
+    stalls.store(false, Ordering::Relaxed);
+    let fetched = run(&cached(&server.url(), "main", cache.path()));
+    assert_eq!(fetched.commit(), commit);
+    assert_eq!(half_received(cache.path()), 0);
+}
+
+/// The size of the unfinished packs in a cache.
+fn half_received(cache: &Path) -> u64 {
+    let Ok(caches) = std::fs::read_dir(cache.join("git")) else {
+        return 0;
+    };
+    let packs = caches
+        .flatten()
+        .filter_map(|cache| std::fs::read_dir(cache.path().join("objects/pack")).ok());
+    let files = packs.flat_map(Iterator::flatten);
+    let unfinished = files.filter(|file| file.file_name().to_string_lossy().starts_with(".tmp"));
+    unfinished
+        .filter_map(|file| Some(file.metadata().ok()?.len()))
+        .sum()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use afterbay_source::{Limits, SourceError, SourceOptions};
 
-use crate::support::{Repository, Server, ServerOptions, cached, listing, options, run};
+use crate::support::{Repository, Server, ServerOptions, cached, listing, noise, options, run};
 
 fn limited(remote: &str, limits: Limits) -> SourceOptions {
     SourceOptions {
@@ -185,10 +185,7 @@ fn names_that_are_dangerous_are_refused() {
 #[test]
 fn what_a_server_sends_is_bounded() {
     let repository = Repository::empty();
-    let noise: Vec<u8> = (0..400_000_u32)
-        .map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0])
-        .collect();
-    repository.write("noise.bin", noise);
+    repository.write("noise.bin", noise(0, 400_000));
     repository.commit("noise");
     let server = Server::start(repository.root(), ServerOptions::default());
     let cache = tempfile::tempdir().unwrap();
@@ -229,11 +226,9 @@ fn what_it_inflates_to_is_bounded() {
     zeros.commit("zeros");
     // Forty files that are deltas of one another: 12 MB in 0.3 MB.
     let deltas = Repository::empty();
-    let noise: Vec<u8> = (0..300_000_u32)
-        .map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0])
-        .collect();
+    let base = noise(0, 300_000);
     for index in 0..40 {
-        let mut file = noise.clone();
+        let mut file = base.clone();
         file[150_000] = index;
         deltas.write(&format!("{index}"), file);
     }

@@ -124,3 +124,13 @@ pub(crate) fn listing(snapshot: &Snapshot) -> String {
     };
     snapshot.tree.entries().map(line).collect()
 }
+
+/// Bytes that do not compress, the same for the same seed.
+pub(crate) fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_add(1);
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}

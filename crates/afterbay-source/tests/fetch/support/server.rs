@@ -35,8 +35,8 @@ pub(crate) enum Answer {
     Reply(u16, Vec<(String, String)>, Vec<u8>),
     /// Nothing, until the client goes away.
     Hang,
-    /// A head that promises more than follows, then silence.
-    Stall(Vec<u8>),
+    /// A content type and a body of which more is promised than follows, then silence.
+    Stall(&'static str, Vec<u8>),
 }
 
 type Script = Arc<dyn Fn(&Request) -> Option<Answer> + Send + Sync>;
@@ -164,11 +164,8 @@ fn serve(
                 }
             }
             Answer::Hang => std::thread::sleep(Duration::from_mins(1)),
-            Answer::Stall(body) => {
-                let kind = (
-                    "Content-Type".to_owned(),
-                    "application/x-git-upload-pack-advertisement".to_owned(),
-                );
+            Answer::Stall(kind, body) => {
+                let kind = ("Content-Type".to_owned(), kind.to_owned());
                 let _ = reply(&mut writer, 200, &[kind], body.len() + 1000, &body);
                 std::thread::sleep(Duration::from_mins(1));
             }
