@@ -1,1 +1,35 @@
-//! e2e
+//! The end-to-end harness: drives the `afterbay` binary against a real API server, a real Git server and a KMS.
+//!
+//! ```text
+//! cargo xtask e2e ── environment variables ──► runner ──► scenario(&Scenario) ──► Passed | Skipped(reason) | error
+//!                                                            │ repository, cluster, kms, sops, binary
+//! ```
+//!
+//! Nothing here links a stage: the product is tested from outside. Each scenario has a namespace and a scratch
+//! folder of its own.
+
+mod binary;
+mod canary;
+mod cluster;
+mod environment;
+mod eyaml;
+mod git;
+mod kms;
+mod program;
+mod proxy;
+mod runner;
+mod scenario;
+mod sops;
+
+pub use binary::{Afterbay, Ended};
+pub use canary::Canary;
+pub use cluster::{Cluster, Writes};
+pub use environment::Environment;
+pub use eyaml::EyamlKey;
+pub use git::{GitServer, Repository};
+pub use kms::{Kms, KmsKey};
+pub use program::{Output, run, run_with_input};
+pub use proxy::Proxy;
+pub use runner::{Case, main};
+pub use scenario::{Outcome, Scenario};
+pub use sops::{AgeKey, Sops};

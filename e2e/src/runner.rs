@@ -1,0 +1,153 @@
+//! Runs scenarios, a few at a time, and says what became of them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::{Cluster, Environment, Outcome, Scenario};
+
+/// How many scenarios run at once; more only wait for two cores.
+const PARALLEL: usize = 4;
+
+/// One scenario: the name of its file, and its function.
+pub type Case = (&'static str, fn(&Scenario) -> anyhow::Result<Outcome>);
+
+struct Finished {
+    name: &'static str,
+    time: Duration,
+    result: anyhow::Result<Outcome>,
+}
+
+/// Runs the cases; `folder` is where their files are, each of which has to be among them.
+///
+/// The cases of `alone` measure the server as a whole and run when nothing else does.
+pub fn main(cases: &[Case], alone: &[Case], folder: &Path) -> ExitCode {
+    let environment = match Environment::from_env() {
+        Ok(environment) => environment,
+        Err(error) => {
+            println!("{error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let wanted = |case: &&Case| {
+        environment
+            .only
+            .as_ref()
+            .is_none_or(|only| case.0.contains(only.as_str()))
+    };
+    let together: Vec<Case> = cases.iter().filter(wanted).copied().collect();
+    let alone_wanted: Vec<Case> = alone.iter().filter(wanted).copied().collect();
+    let forgotten = forgotten(cases.iter().chain(alone), folder);
+    let mut finished = run_all(&environment, &together, PARALLEL);
+    finished.extend(run_all(&environment, &alone_wanted, 1));
+    report(&finished, &forgotten)
+}
+
+fn run_all(environment: &Environment, cases: &[Case], parallel: usize) -> Vec<Finished> {
+    let next = AtomicUsize::new(0);
+    let finished = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..parallel {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let done = run_one(environment, *case);
+                    print(&done);
+                    if let Ok(mut list) = finished.lock() {
+                        list.push(done);
+                    }
+                }
+            });
+        }
+    });
+    finished.into_inner().unwrap_or_default()
+}
+
+fn run_one(environment: &Environment, (name, case): Case) -> Finished {
+    let started = Instant::now();
+    let result = prepare(environment, name).and_then(|scenario| {
+        let result = catch_unwind(AssertUnwindSafe(|| case(&scenario)))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the scenario panicked; its message is above")));
+        if result.is_err() {
+            scenario
+                .cluster
+                .keep_evidence(&scenario.namespace, &scenario.folder);
+        }
+        if !environment.keep {
+            scenario.cluster.delete_namespace(&scenario.namespace);
+        }
+        result
+    });
+    Finished {
+        name,
+        time: started.elapsed(),
+        result,
+    }
+}
+
+fn prepare(environment: &Environment, name: &str) -> anyhow::Result<Scenario> {
+    let folder = environment.run_dir.join(name);
+    fs::create_dir_all(&folder)?;
+    let cluster = Cluster::new(environment, &environment.kubeconfig);
+    let namespace = cluster.create_namespace(name)?;
+    Ok(Scenario {
+        name: name.to_owned(),
+        namespace,
+        folder,
+        environment: environment.clone(),
+        cluster,
+    })
+}
+
+/// Files next to `main.rs` that no case is named for.
+fn forgotten<'a>(cases: impl Iterator<Item = &'a Case>, folder: &Path) -> Vec<String> {
+    let listed: BTreeSet<&str> = cases
+        .map(|case| case.0.split("::").next().unwrap_or(case.0))
+        .collect();
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
+        .filter(|name| name != "main" && !listed.contains(name.as_str()))
+        .collect();
+    names.sort();
+    names
+}
+
+fn print(finished: &Finished) {
+    let Finished { name, time, result } = finished;
+    let seconds = time.as_secs_f64();
+    match result {
+        Ok(Outcome::Passed) => println!("passed   {name} ({seconds:.1} s)"),
+        Ok(Outcome::Skipped(reason)) => println!("skipped  {name}: {reason}"),
+        Err(error) => println!(
+            "FAILED   {name} ({seconds:.1} s)\n{}",
+            indent(&format!("{error:#}"))
+        ),
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+fn report(finished: &[Finished], forgotten: &[String]) -> ExitCode {
+    let count = |wanted: fn(&anyhow::Result<Outcome>) -> bool| {
+        finished.iter().filter(|done| wanted(&done.result)).count()
+    };
+    let passed = count(|result| matches!(result, Ok(Outcome::Passed)));
+    let skipped = count(|result| matches!(result, Ok(Outcome::Skipped(_))));
+    let failed = count(Result::is_err) + forgotten.len();
+    for name in forgotten {
+        println!("FAILED   {name}: its file is not listed in tests/e2e/main.rs");
+    }
+    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 && passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,28 @@
+//! The scenarios, one file each; `cargo xtask e2e` runs them.
+
+mod applies_a_revision;
+mod decrypts_with_age;
+mod prunes_what_left;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use e2e::Case;
+
+/// Scenarios that share the server with others.
+const CASES: &[Case] = &[
+    ("applies_a_revision", applies_a_revision::run),
+    ("decrypts_with_age", decrypts_with_age::run),
+    ("prunes_what_left", prunes_what_left::run),
+];
+
+/// Scenarios that count what the server as a whole was asked.
+const ALONE: &[Case] = &[];
+
+fn main() -> ExitCode {
+    e2e::main(
+        CASES,
+        ALONE,
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e"),
+    )
+}
