@@ -14,8 +14,6 @@ pub(crate) enum Plain {
     Scalar(Scalar),
     /// A comment, which SOPS stores among the items of a list.
     Comment(String),
-    /// `bytes`, which only old versions wrote: a list of numbers in YAML, base64 in JSON.
-    Bytes(Vec<u8>),
 }
 
 /// The data key of a part, ready for use.
@@ -47,7 +45,6 @@ impl Cipher {
 /// What the label says the bytes are. The bytes are taken over, or wiped.
 fn typed(bytes: Vec<u8>, label: TypeLabel) -> Result<Plain, TokenProblem> {
     match label {
-        TypeLabel::Bytes => return Ok(Plain::Bytes(bytes)),
         TypeLabel::Str => return Ok(Plain::Scalar(text(bytes))),
         TypeLabel::Comment => {
             return match text(bytes) {

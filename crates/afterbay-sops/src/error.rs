@@ -1,6 +1,6 @@
 //! What can be wrong with a sealed file, all of it at once, and never with a value in the text.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use afterbay_manifest::{KeyFailure, KeyPath, Place, TreePath};
 use thiserror::Error;
@@ -69,7 +69,9 @@ pub enum SopsError {
         problem: TokenProblem,
     },
     /// A key of a map is not text.
-    #[error("{place}: {path}: a map key is a {found}; sops supports only text keys, put it in quotes")]
+    #[error(
+        "{place}: {path}: a map key is not text but of the kind {found}; sops supports only text keys, put it in quotes"
+    )]
     KeyNotText {
         /// Where the key stands.
         place: Place,
@@ -89,10 +91,10 @@ pub enum SopsError {
         /// Each key and why it did not open; empty when none was tried.
         failures: Vec<KeyFailure>,
     },
-    /// The data key opened, and belongs to another file.
+    /// The data key is there, and opens no value at all.
     #[error(
-        "{place}: the data key opens neither the mac nor any of the {values} encrypted values: it belongs to another \
-         file; restore the `sops` block that was written with these values"
+        "{place}: none of its {values} encrypted values opens with the data key: the `sops` block belongs to another \
+         file, or all values were altered, moved or had their keys renamed; restore the file"
     )]
     WrongKey {
         /// The file.
@@ -111,7 +113,7 @@ pub enum SopsError {
     /// The metadata has no MAC.
     #[error(
         "{place}: sops metadata has no mac, so nothing shows that the file was not altered; \
-         encrypt it again with sops, or accept it with --mac=warn"
+         encrypt it again with sops, or let it pass by the MAC policy `warn`"
     )]
     MacMissing {
         /// The block.
@@ -181,7 +183,7 @@ pub enum TokenProblem {
     #[error("the token's `iv` is empty")]
     EmptyNonce,
     /// The type label is none of SOPS's.
-    #[error("unknown type label {label}; known are str, int, float, bool, bytes, time and comment")]
+    #[error("unknown type label {label}; known are str, int, float, bool, time and comment")]
     UnknownType {
         /// The label, shortened and quoted.
         label: String,
@@ -282,13 +284,14 @@ impl ErrorList {
 /// The keys tried with their reasons, one a line.
 fn tried(failures: &[KeyFailure]) -> String {
     let mut text = String::new();
+    // Writing to a `String` cannot fail.
     for failure in failures {
         text.push_str("\n  ");
         text.push_str(&failure.key);
         for attempt in &failure.attempts {
-            text.push_str(&format!("\n    {}: {}", attempt.with, attempt.reason));
+            let _ = write!(text, "\n    {}: {}", attempt.with, attempt.reason);
             if let Some(hint) = &attempt.hint {
-                text.push_str(&format!(" ({hint})"));
+                let _ = write!(text, " ({hint})");
             }
         }
     }

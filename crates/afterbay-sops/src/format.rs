@@ -15,11 +15,10 @@ impl Format {
     /// The store that `sops` chooses by file name (`cmd/sops/formats`); `None` where it would take
     /// dotenv, INI or binary.
     pub fn of_path(path: &TreePath) -> Option<Self> {
-        let name = path.file_name();
-        if name.ends_with(".yaml") || name.ends_with(".yml") {
-            Some(Self::Yaml)
-        } else {
-            name.ends_with(".json").then_some(Self::Json)
+        match path.file_name().rsplit_once('.') {
+            Some((_, "yaml" | "yml")) => Some(Self::Yaml),
+            Some((_, "json")) => Some(Self::Json),
+            _ => None,
         }
     }
 }

@@ -9,6 +9,19 @@
 //!
 //! What the real tool does decides (sops 3.13.3); where this crate refuses more, it says so at the
 //! place. Nothing here prints a value: errors name file, line and key path.
+//!
+//! ```
+//! use afterbay_manifest::{DataKeys, TreePath};
+//! use afterbay_sops::{Format, MacPolicy, SealedFile, SopsErrors};
+//!
+//! fn decrypt(path: &TreePath, bytes: &[u8], keys: &DataKeys) -> Result<Option<Vec<u8>>, SopsErrors> {
+//!     let format = Format::of_path(path).unwrap_or(Format::Yaml);
+//!     let Some(sealed) = SealedFile::detect(path, bytes, format)? else { return Ok(None) };
+//!     // `sealed.key_requests()` says which keys to unwrap first.
+//!     let opened = sealed.open(keys, MacPolicy::Require)?;
+//!     Ok(Some(opened.text.expose_bytes().to_vec()))
+//! }
+//! ```
 
 mod cipher;
 mod error;

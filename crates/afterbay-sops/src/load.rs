@@ -145,7 +145,7 @@ impl<'a> Loader<'a> {
                 }
             }
             Some(Anchor::Open) => {
-                self.refuse(position, format!("the value of anchor `{name}` contains itself"))
+                self.refuse(position, format!("the value of anchor `{name}` contains itself"));
             }
             None => self.refuse(position, format!("unknown anchor `{name}`")),
         }

@@ -107,6 +107,9 @@ pub(crate) fn read(
     (!reader.failed).then_some((metadata, keys))
 }
 
+/// Makes a rule of the text of its field.
+type RuleOf = fn(String) -> SelectionRule;
+
 /// Reads fields and collects what is wrong with them.
 struct Reader<'a> {
     file: &'a TreePath,
@@ -190,7 +193,7 @@ impl Reader<'_> {
 
     /// The one selection rule, or the default.
     fn rule(&mut self, fields: &Fields<'_>) -> SelectionRule {
-        let rules: [(&'static str, fn(String) -> SelectionRule); 6] = [
+        let rules: [(&'static str, RuleOf); 6] = [
             ("unencrypted_suffix", SelectionRule::UnencryptedSuffix),
             ("encrypted_suffix", SelectionRule::EncryptedSuffix),
             ("unencrypted_regex", |source| {

@@ -11,8 +11,8 @@ pub(crate) fn plain_float(value: f64) -> String {
     }
 }
 
-/// `strconv.ParseFloat(text, 64)` for what it and Rust both read; its hexadecimal floats, which SOPS never
-/// wrote, are refused, and so is a number out of range, as in Go.
+/// `strconv.ParseFloat(text, 64)` for what it and Rust both read; hexadecimal floats and underscores, which
+/// SOPS never wrote, are refused, and so is a number out of range, as in Go.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     let spelled = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_floats_as_go_does() {
+    fn reads_floats() {
         assert_eq!(parse_float("1."), Some(1.0));
         assert_eq!(parse_float("+Inf"), Some(f64::INFINITY));
         assert!(parse_float("nan").unwrap().is_nan());

@@ -2,8 +2,6 @@
 
 use afterbay_manifest::yaml::{Comment, Document, Element, ElementKind, Item, Pair};
 use afterbay_manifest::{Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, Segment, TreePath};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::cipher::{Cipher, Plain};
 use crate::error::ErrorList;
@@ -11,13 +9,15 @@ use crate::mac::Mac;
 use crate::metadata::Metadata;
 use crate::rules::Scope;
 use crate::token::contains_token;
-use crate::{Format, MacScope, SopsError, SopsErrors, TokenProblem};
+use crate::{MacScope, SopsError, SopsErrors, TokenProblem};
+
+/// How many values must fail, and none open, before it is the key that is wrong and not the values.
+const TELLING: usize = 3;
 
 /// What one part is opened with.
 #[derive(Clone, Copy)]
 pub(crate) struct Opening<'a> {
     pub(crate) file: &'a TreePath,
-    pub(crate) format: Format,
     pub(crate) metadata: &'a Metadata,
     pub(crate) cipher: &'a Cipher,
     /// What the provenance of opened values says.
@@ -119,7 +119,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn finish(self) -> Result<Walked, SopsErrors> {
-        if self.encrypted == 0 && self.refused > 1 && self.mac_is_refused() {
+        if self.encrypted == 0 && self.refused >= TELLING {
             let place = Place::of_file(self.opening.file.clone());
             let mut errors = ErrorList::new(self.opening.file);
             errors.push(SopsError::WrongKey {
@@ -134,16 +134,6 @@ impl Walk<'_> {
             plain_comments: self.plain_comments,
             sealed_comments: self.sealed_comments,
         })
-    }
-
-    fn mac_is_refused(&self) -> bool {
-        let Metadata {
-            mac, last_modified, ..
-        } = self.opening.metadata;
-        matches!(
-            self.opening.cipher.open(mac, last_modified),
-            Err(TokenProblem::Authentication)
-        )
     }
 
     fn refuse(&mut self, position: Position, problem: TokenProblem) {
@@ -221,8 +211,8 @@ impl Walk<'_> {
         match &mut element.kind {
             ElementKind::Mapping(pairs) => self.mapping(pairs, scope.enter()),
             ElementKind::Sequence(items) => self.sequence(items, scope.enter()),
-            // SOPS never encrypts null.
-            ElementKind::Opened(Scalar::Null, _) => {}
+            // SOPS never encrypts null; loading leaves neither texts nor aliases.
+            ElementKind::Opened(Scalar::Null, _) | ElementKind::Text(_) | ElementKind::Alias(_) => {}
             ElementKind::Opened(scalar, _) if !scope.encrypts_value() => {
                 if self.opening.metadata.mac_scope == MacScope::AllValues {
                     self.mac.update(scalar);
@@ -231,9 +221,9 @@ impl Walk<'_> {
             ElementKind::Opened(Scalar::String(token), _) => {
                 match self.opening.cipher.open(token, self.associated.get()) {
                     Ok(Plain::Comment(text)) => return Some(text),
-                    Ok(plain) => {
+                    Ok(Plain::Scalar(scalar)) => {
                         let provenance = self.provenance(token);
-                        element.kind = self.opened(plain, provenance, position);
+                        element.kind = self.opened(scalar, provenance);
                     }
                     Err(problem) => self.refuse(position, problem),
                 }
@@ -243,8 +233,6 @@ impl Walk<'_> {
                 let found = scalar.kind_name();
                 self.refuse(position, TokenProblem::PlainValue { found });
             }
-            // Loading leaves neither.
-            ElementKind::Text(_) | ElementKind::Alias(_) => {}
         }
         None
     }
@@ -263,44 +251,16 @@ impl Walk<'_> {
         })
     }
 
-    /// An opened value as an element, counted into the MAC.
-    fn opened(&mut self, plain: Plain, provenance: Provenance, position: Position) -> ElementKind {
-        let bytes = match plain {
-            Plain::Scalar(scalar) => {
-                self.mac.update(&scalar);
-                return ElementKind::Opened(scalar, provenance);
-            }
-            // Handled by the caller; in a map it is refused.
-            Plain::Comment(text) => return ElementKind::Opened(Scalar::String(text), provenance),
-            Plain::Bytes(bytes) => bytes,
-        };
-        match self.opening.format {
-            Format::Json => {
-                let encoded = Scalar::String(STANDARD.encode(&bytes));
-                self.mac.update(&Scalar::Bytes(bytes));
-                ElementKind::Opened(encoded, provenance)
-            }
-            Format::Yaml => {
-                let number = |byte: &u8| {
-                    let kind = ElementKind::Opened(Scalar::Int((*byte).into()), provenance.clone());
-                    Item::Element(Element {
-                        kind,
-                        anchor: None,
-                        tag: None,
-                        position,
-                    })
-                };
-                let numbers = bytes.iter().map(number).collect();
-                self.mac.update(&Scalar::Bytes(bytes));
-                ElementKind::Sequence(numbers)
-            }
-        }
+    /// An opened value, counted into the MAC.
+    fn opened(&mut self, scalar: Scalar, provenance: Provenance) -> ElementKind {
+        self.mac.update(&scalar);
+        ElementKind::Opened(scalar, provenance)
     }
 
     fn comment_of_map(&mut self, comment: &mut Comment) {
         match self.open_comment(comment) {
             None => {}
-            // Old versions labelled comments as text, and counted them into the MAC.
+            // A comment that is labelled as text counts into the MAC, as in SOPS.
             Some(Plain::Scalar(scalar @ Scalar::String(_))) => {
                 self.mac.update(&scalar);
                 if let Scalar::String(text) = scalar {
@@ -311,7 +271,7 @@ impl Walk<'_> {
                 comment.text = text.into();
                 comment.inline = false;
             }
-            Some(Plain::Scalar(_) | Plain::Bytes(_)) => {
+            Some(Plain::Scalar(_)) => {
                 self.refuse(comment.position, TokenProblem::NotOfType { label: "comment" });
             }
         }
@@ -325,9 +285,9 @@ impl Walk<'_> {
                 comment.inline = false;
                 None
             }
-            plain => {
+            Plain::Scalar(scalar) => {
                 let provenance = self.provenance(&comment.text);
-                let kind = self.opened(plain, provenance, comment.position);
+                let kind = self.opened(scalar, provenance);
                 Some(Element {
                     kind,
                     anchor: None,

@@ -2,8 +2,9 @@
 //!
 //! The two dialects are close. Where Rust would read a pattern differently, it is rewritten: Go's `\d`,
 //! `\w`, `\s` and `\b` are ASCII, `&&`, `~~` and `[` inside a class are plain characters, `\Q…\E` and octal
-//! escapes exist, and a repetition above 1000 is an error.
+//! escapes exist, the flags are `imsU`, and a repetition above 1000 is an error. Only `\B` stays Unicode's.
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -65,6 +66,7 @@ impl<'a> Translation<'a> {
             match next {
                 '\\' => translation.escape(At::Outside)?,
                 '[' => translation.class()?,
+                '(' => translation.group()?,
                 '{' => translation.repetition()?,
                 other => translation.out.push(other),
             }
@@ -75,27 +77,25 @@ impl<'a> Translation<'a> {
     fn escape(&mut self, at: At) -> Option<()> {
         let next = self.rest.next()?;
         let ascii = match (next, at) {
-            ('d', At::Outside) => "[0-9]",
-            ('D', At::Outside) => "[^0-9]",
-            ('w', At::Outside) => "[0-9A-Za-z_]",
-            ('W', At::Outside) => "[^0-9A-Za-z_]",
-            ('s', At::Outside) => r"[\t\n\f\r ]",
-            ('S', At::Outside) => r"[^\t\n\f\r ]",
-            ('b', At::Outside) => r"(?-u:\b)",
-            // A plain `(?-u:\B)` could match inside a character, which Rust refuses in text.
-            ('B', At::Outside) => r"(?:\b{start-half}\b{end-half}|\B)",
             ('d', At::Class) => "0-9",
-            ('D', At::Class) => "[^0-9]",
+            ('d', At::Outside) => "[0-9]",
+            ('D', _) => "[^0-9]",
             ('w', At::Class) => "0-9A-Za-z_",
-            ('W', At::Class) => "[^0-9A-Za-z_]",
+            ('w', At::Outside) => "[0-9A-Za-z_]",
+            ('W', _) => "[^0-9A-Za-z_]",
             ('s', At::Class) => r"\t\n\f\r ",
-            ('S', At::Class) => r"[^\t\n\f\r ]",
-            ('Q', At::Outside) => return self.literal(),
-            ('0'..='7', _) => return self.octal(next),
-            // Go knows neither these nor escapes of letters that mean nothing.
-            ('<' | '>' | 'u' | 'U' | 'R' | 'X' | 'E' | 'Z' | 'G' | 'K' | 'h' | 'H' | 'N' | 'k' | 'g', _) => {
-                return None;
+            ('s', At::Outside) => r"[\t\n\f\r ]",
+            ('S', _) => r"[^\t\n\f\r ]",
+            ('b', At::Outside) => r"(?-u:\b)",
+            ('<', _) => "<",
+            ('>', _) => ">",
+            ('Q', At::Outside) => {
+                self.literal();
+                return Some(());
             }
+            ('0'..='7', _) => return self.octal(next),
+            // Go knows these escapes not.
+            ('u' | 'U', _) => return None,
             _ => {
                 self.out.push('\\');
                 self.out.push(next);
@@ -107,7 +107,7 @@ impl<'a> Translation<'a> {
     }
 
     /// `\Q…\E`, or to the end.
-    fn literal(&mut self) -> Option<()> {
+    fn literal(&mut self) {
         let mut text = String::new();
         while let Some(next) = self.rest.next() {
             if next == '\\' && self.rest.next_if_eq(&'E').is_some() {
@@ -116,28 +116,26 @@ impl<'a> Translation<'a> {
             text.push(next);
         }
         self.out.push_str(&regex::escape(&text));
-        Some(())
     }
 
     /// `\0`, `\123`: up to three digits; a single one other than 0 is a back reference, which Go refuses.
     fn octal(&mut self, first: char) -> Option<()> {
         let mut value = first.to_digit(8)?;
         let mut digits = 1;
-        while digits < 3 {
-            let Some(digit) = self
+        while digits < 3
+            && let Some(digit) = self
                 .rest
-                .next_if(char::is_ascii_digit)
-                .and_then(|digit| digit.to_digit(8))
-            else {
-                break;
-            };
+                .next_if(|next| next.is_digit(8))
+                .and_then(|next| next.to_digit(8))
+        {
             value = value * 8 + digit;
             digits += 1;
         }
         if digits == 1 && first != '0' {
             return None;
         }
-        self.out.push_str(&format!("\\x{{{value:x}}}"));
+        // Writing to a `String` cannot fail.
+        let _ = write!(self.out, "\\x{{{value:x}}}");
         Some(())
     }
 
@@ -166,29 +164,35 @@ impl<'a> Translation<'a> {
         }
     }
 
-    /// `[:alpha:]`; anything else that starts so is plain characters.
+    /// `[:alpha:]` or `[:^alpha:]`; anything else that starts so is plain characters.
     fn posix(&mut self) {
-        let name: String = self
-            .rest
-            .clone()
-            .skip(1)
-            .take_while(char::is_ascii_lowercase)
-            .collect();
-        let negated_or_plain = format!(":{name}:]");
-        if self
-            .rest
-            .clone()
-            .take(negated_or_plain.len())
-            .eq(negated_or_plain.chars())
-        {
-            self.out.push('[');
-            self.out.push_str(&negated_or_plain);
-            self.rest.nth(negated_or_plain.len() - 1);
-        } else if self.rest.clone().nth(1) == Some('^') {
-            self.out.push('[');
-        } else {
+        let name: String = self.rest.clone().take_while(|next| *next != ']').collect();
+        let inner = name
+            .strip_prefix(':')
+            .and_then(|name| name.strip_suffix(':'))
+            .unwrap_or_default();
+        let word = inner.strip_prefix('^').unwrap_or(inner);
+        if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
             self.out.push_str("\\[");
+            return;
         }
+        self.out.push('[');
+        self.out.push_str(&name);
+        self.out.push(']');
+        self.rest.nth(name.len());
+    }
+
+    /// `(?flags)` with flags that only Rust has.
+    fn group(&mut self) -> Option<()> {
+        self.out.push('(');
+        let mut ahead = self.rest.clone();
+        if ahead.next() == Some('?') && !matches!(ahead.peek(), Some('P' | '<')) {
+            let known = ahead
+                .take_while(|next| !matches!(next, ':' | ')'))
+                .all(|flag| "imsU-".contains(flag));
+            return known.then_some(());
+        }
+        Some(())
     }
 
     /// `{n}`, `{n,}`, `{n,m}`; a brace that starts no repetition is a plain character in Go.

@@ -1,10 +1,17 @@
 //! Every vector of `fixtures/sops` against what the real `sops decrypt` made of it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
+
 use std::io::Read as _;
 
-use afterbay_manifest::{DataKey, DataKeys, KeyFailure, KeyRequest, SecretBytes, TreePath, WrappedKey};
+use afterbay_manifest::yaml::{Element, ElementKind, Item, Pair};
+use afterbay_manifest::{
+    DataKey, DataKeys, Integrity, KeyFailure, KeyRequest, Provenance, Sealed, SecretBytes, TreePath,
+    WrappedKey,
+};
 use afterbay_sops::{Format, MacOutcome, MacPolicy, OpenedFile, SealedFile, SopsErrors, find_tokens};
 use fixtures::sops::{Outcome, VECTORS, Vector};
+use insta::assert_snapshot;
 
 /// Sops prints `null` for a text of several lines that starts with a tab (it ignores an error of its own
 /// emitter), and the value is lost; here it is kept.
@@ -159,4 +166,200 @@ fn a_text_that_starts_with_a_tab_is_not_lost() {
     let opened = open(named("leading-tab"), MacPolicy::Require).unwrap().unwrap();
     assert_eq!(expected("leading-tab"), "tab_first: null\n");
     assert_eq!(text(&opened), "tab_first: |-\n    \ttext\n    more\n");
+}
+
+/// What the vectors hold in plain or encrypted, and no message may repeat.
+const CANARIES: [&str; 5] = ["hunter2", "correct horse", "aHVudGVyMg", "admin", "hello"];
+
+#[test]
+fn refusals_say_where_and_what_and_no_value() {
+    let mut report = String::new();
+    for vector in VECTORS {
+        if let Err(errors) = open(vector, MacPolicy::Require) {
+            report = report + &errors.to_string() + "\n";
+            let debug = format!("{errors:?}");
+            assert!(
+                CANARIES
+                    .iter()
+                    .all(|canary| !report.contains(canary) && !debug.contains(canary)),
+                "{}",
+                vector.name
+            );
+        }
+    }
+    assert_snapshot!(report, @r#"
+    added-plain-value.yaml:31:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    base64-truncated.yaml:13:15: stringData.password: the token's `data` is not base64; it is truncated or damaged
+    empty-instead-of-token.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    encrypted-comment-regex-in-list.yaml:21:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    foreign-keys-without-date.yaml:30:11: sops metadata: `pgp[0].created_at` is missing
+    joined-one-tampered.yaml:25:8: stringData.c: plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced
+    json-byte-order-mark.json:1:1: expected an object; sops takes only an object at the top of a JSON file
+    json-mac-missing.json:10:10: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass by the MAC policy `warn`
+    json-tampered-value.json:8:15: stringData.password: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    json-trailing-text.json:23:1: expected the end of the file after the object
+    json-truncated.json:13:323: a string is not closed, and the file ends
+    json-two-blocks.json:11:10: sops metadata: a second `sops` entry in the same document; remove the one that sops did not write
+    key-twice.yaml:14:5: stringData.username: the key stands twice in its map; remove one
+    lastmodified-bare.yaml:29:19: sops metadata: `lastmodified` is a bare timestamp, which sops refuses here; put it in quotes
+    lastmodified-missing.yaml:18:5: sops metadata: `lastmodified` is missing; restore the block that sops wrote
+    list-at-the-top.yaml:16:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    mac-empty.yaml:30:10: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass by the MAC policy `warn`
+    mac-missing.yaml:18:5: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass by the MAC policy `warn`
+    mac-of-another-file.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    mac-plain.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced
+    mac-relabelled.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: unknown type label "bytes"; known are str, int, float, bool, time and comment
+    merge-key-not-a-map.yaml:1:9: <<: `<<` takes a map or a list of maps
+    metadata-of-another-file.yaml: none of its 3 encrypted values opens with the data key: the `sops` block belongs to another file, or all values were altered, moved or had their keys renamed; restore the file
+    metadata-only.yaml:14:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    no-keys.yaml:18:5: sops metadata: no keys found in file; restore the `age`, `kms`, … list that sops wrote
+    nonce-truncated.yaml:13:15: stringData.password: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    not-yaml.yaml:32:4: unclosed bracket '['
+    null-instead-of-token.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    number-as-key.yaml:14:5: stringData: a map key is not text but of the kind integer; sops supports only text keys, put it in quotes
+    number-instead-of-token.yaml:13:15: stringData.password: a plain integer where the selection rule wants an encrypted value; it was never encrypted, or replaced
+    one-key-group-empty.yaml:19:11: sops metadata: the only key group has no keys; restore the block that sops wrote
+    plain-instead-of-token.yaml:13:15: stringData.password: plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced
+    removed-value.yaml:29:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    scalar-at-the-top.yaml:16:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    stream-document-removed.yaml:20:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    stream-documents-swapped.yaml:20:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    stream-first-block-missing.yaml:27:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    stream-key-twice-in-later-document.yaml:26:1: extra: the key stands twice in its map; remove one
+    stream-plain-document-added.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    stream-plain-value-tampered.yaml:20:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    stream-tampered.yaml:28:15: data.greeting: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    swapped-list-items.yaml:32:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    swapped-values.yaml:12:15: stringData.username: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    swapped-values.yaml:13:15: stringData.password: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    tampered-lastmodified.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    tampered-mac.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    tampered-plain-value.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    tampered-value.yaml:13:15: stringData.password: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
+    token-truncated.yaml:13:15: stringData.password: starts with ENC[AES256_GCM and is not a whole token; it is truncated or damaged
+    two-key-groups.yaml:4:9: sops metadata has 2 key groups (shamir_threshold 2); splitting a data key over key groups is not supported yet
+    two-rules.yaml:18:5: sops metadata has both `unencrypted_suffix` (line 28) and `encrypted_regex` (line 29); sops allows one selection rule per file, remove all but the one it was encrypted with
+    type-that-does-not-fit.yaml:13:15: stringData.password: opened, but what it holds is no int; its type label was altered
+    unknown-type.yaml:13:15: stringData.password: unknown type label "text"; known are str, int, float, bool, time and comment
+    value-relabelled-bytes.yaml:13:15: stringData.password: unknown type label "bytes"; known are str, int, float, bool, time and comment
+    value-relabelled-comment.yaml:13:15: stringData.password: opened, but it is a comment where a value is due; its type label was altered
+    wrong-key.yaml:18:5: none of the keys in its sops metadata could be used
+      age age1hakdmu7mzs7y8vl3ln055vz680ufk34pje6zw4mq5np8ltx4zp8q3tp2gz
+    "#);
+}
+
+/// A MAC that does not hold is let through only when asked, and shows in outcome and provenance.
+#[test]
+fn the_policy_decides_about_the_mac() {
+    for (name, warned) in [
+        ("tampered-plain-value", MacOutcome::Mismatch),
+        ("mac-missing", MacOutcome::Missing),
+        ("tampered-mac", MacOutcome::Unreadable),
+        ("tampered-lastmodified", MacOutcome::Unreadable),
+        ("removed-value", MacOutcome::Mismatch),
+    ] {
+        let vector = named(name);
+        assert!(open(vector, MacPolicy::Require).is_err(), "{name}");
+        let opened = open(vector, MacPolicy::Warn).unwrap().unwrap();
+        assert_eq!(opened.parts[0].mac, warned, "{name}");
+        assert_eq!(opened.warnings.len(), 1, "{name}");
+        assert_eq!(integrities(&opened), [Integrity::MacNotVerified], "{name}");
+        let opened = open(vector, MacPolicy::Off).unwrap().unwrap();
+        assert_eq!(opened.parts[0].mac, MacOutcome::Off, "{name}");
+        assert!(opened.warnings.is_empty(), "{name}");
+        assert_eq!(integrities(&opened), [Integrity::MacNotVerified], "{name}");
+    }
+    let opened = open(named("secret-encrypted-regex"), MacPolicy::Warn)
+        .unwrap()
+        .unwrap();
+    assert_eq!(integrities(&opened), [Integrity::Verified]);
+    // AES-GCM is not a matter of policy.
+    assert!(open(named("tampered-value"), MacPolicy::Off).is_err());
+}
+
+/// The different integrities among all sealed leaves and the text as a whole.
+fn integrities(opened: &OpenedFile) -> Vec<Integrity> {
+    let mut found: Vec<Integrity> = provenances(opened)
+        .iter()
+        .chain([&opened.provenance])
+        .flat_map(Provenance::sources)
+        .map(|source| match source {
+            Sealed::Ciphertext { integrity, .. } => *integrity,
+            Sealed::Lookup { .. } => panic!("nothing is looked up here"),
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn provenances(opened: &OpenedFile) -> Vec<Provenance> {
+    fn visit(element: &Element, found: &mut Vec<Provenance>) {
+        match &element.kind {
+            ElementKind::Opened(_, provenance) => found.push(provenance.clone()),
+            ElementKind::Sequence(items) => items.iter().for_each(|item| {
+                if let Item::Element(item) = item {
+                    visit(item, found);
+                }
+            }),
+            ElementKind::Mapping(pairs) => pairs.iter().for_each(|pair| {
+                if let Pair::Entry { value, .. } = pair {
+                    visit(value, found);
+                }
+            }),
+            ElementKind::Text(_) | ElementKind::Alias(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    opened
+        .documents
+        .iter()
+        .filter_map(|document| document.root.as_ref())
+        .for_each(|root| visit(root, &mut found));
+    found
+}
+
+#[test]
+fn every_leaf_knows_where_it_comes_from() {
+    let opened = open(named("multi-document-rule"), MacPolicy::Require)
+        .unwrap()
+        .unwrap();
+    let sealed: Vec<String> = provenances(&opened)
+        .iter()
+        .flat_map(Provenance::sources)
+        .map(|source| match source {
+            Sealed::Ciphertext {
+                file,
+                document,
+                path,
+                integrity,
+            } => format!("{file} {document} {path} {integrity:?}"),
+            Sealed::Lookup { .. } => panic!("nothing is looked up here"),
+        })
+        .collect();
+    assert_eq!(
+        sealed,
+        [
+            "multi-document-rule.yaml 0 stringData.password Verified",
+            "multi-document-rule.yaml 1 data.greeting Verified",
+            "multi-document-rule.yaml 2 stringData.password Verified",
+        ]
+    );
+    assert_eq!(opened.encrypted(), 3);
+}
+
+#[test]
+fn what_sops_drops_or_keeps_silently_is_said() {
+    let warnings = |name| -> String {
+        let opened = open(named(name), MacPolicy::Require).unwrap().unwrap();
+        opened
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_snapshot!(warnings("comment-plain"), @"comment-plain.yaml:11:5: a comment where an encrypted one is due: plain text, which old versions of sops left; it is kept as it is");
+    assert_snapshot!(warnings("stream-later-block-dropped"), @"stream-later-block-dropped.yaml:21:1: the `sops` entry of a later document is dropped, as sops does");
+    assert_snapshot!(warnings("multi-document"), @"");
 }

@@ -1,6 +1,8 @@
 //! JSON as `sops decrypt` prints it: Go's `encoding/json` with HTML escaping, indented by tabs, comments
 //! left out.
 
+use std::fmt::Write as _;
+
 use afterbay_manifest::Scalar;
 use afterbay_manifest::yaml::{Document, Element, ElementKind, Item, Pair};
 
@@ -128,7 +130,8 @@ fn escaped(out: &mut String, character: char) {
         '\u{8}' => out.push_str("\\b"),
         '\u{c}' => out.push_str("\\f"),
         '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-            out.push_str(&format!("\\u{:04x}", u32::from(character)));
+            // Writing to a `String` cannot fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
         }
         other => out.push(other),
     }

@@ -188,7 +188,6 @@ impl SealedFile {
     ) -> Result<(), SopsErrors> {
         let opening = |integrity| Opening {
             file: &self.file,
-            format: self.format,
             metadata: &part.metadata,
             cipher,
             integrity,
