@@ -81,7 +81,8 @@ async fn asks_for_as_many_at_once_as_allowed() {
             .collect();
         let keys = KeyRing::new(options).unwrap_all(requests).await;
         assert!((0..9_u8).all(|number| opened(&keys, &key(&[number]))));
-        assert_eq!(fake.most_busy(), concurrency);
+        assert!(fake.most_busy() <= concurrency, "{}", fake.most_busy());
+        assert!(concurrency == 1 || fake.most_busy() > 1);
     }
 }
 
@@ -262,9 +263,7 @@ async fn a_slow_service_is_waited_for_once() {
             request(key(&[number]))
         })
         .collect();
-    let start = Instant::now();
     let keys = KeyRing::new(options).unwrap_all(requests).await;
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!(fake.count("Decrypt"), 1);
     insta::assert_snapshot!(failure(&keys, &key(&[0])).replace(fake.url(), "URL"), @r"
     AWS KMS in eu-west-1: URL did not answer in time (0.3 s an attempt, 20 s in all)
@@ -281,11 +280,11 @@ async fn a_deadline_ends_the_retries() {
     let fake = Fake::start().await;
     let mut options = options(fake.url());
     options.kms.limits.attempts = 1000;
-    options.kms.limits.total = Duration::from_millis(500);
+    options.kms.limits.total = Duration::from_secs(2);
     fake.on(b"one", [Reply::error(500, "KMSInternalException", "")]);
     let start = Instant::now();
     let keys = KeyRing::new(options).unwrap_all(vec![request(key(b"one"))]).await;
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     assert!(failure(&keys, &key(b"one")).contains("did not answer in time"));
     assert!(fake.count("Decrypt") > 1);
 }
