@@ -140,7 +140,10 @@ impl DataKeys {
 
     /// What became of a key; `None` if it was not tried, because another one had opened already.
     pub fn outcome(&self, key: &WrappedKey) -> Option<Result<&[DataKey], &KeyFailure>> {
-        self.outcomes.get(&key.id()).map(|outcome| match outcome { Ok(keys) => Ok(keys.as_slice()), Err(failure) => Err(failure) })
+        self.outcomes.get(&key.id()).map(|outcome| match outcome {
+            Ok(keys) => Ok(keys.as_slice()),
+            Err(failure) => Err(failure),
+        })
     }
 
     /// The first open data keys among the alternatives of a request, or every failure.

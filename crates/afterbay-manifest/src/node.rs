@@ -56,7 +56,11 @@ pub type Mapping = IndexMap<String, Node>;
 impl Node {
     /// A plain value that no file holds.
     pub fn plain(value: impl Into<Value>) -> Self {
-        Self { value: value.into(), provenance: Provenance::PLAIN, position: Position::UNKNOWN }
+        Self {
+            value: value.into(),
+            provenance: Provenance::PLAIN,
+            position: Position::UNKNOWN,
+        }
     }
 
     /// The entry of a mapping, if this is a mapping and has it.
@@ -158,7 +162,10 @@ impl Node {
             Value::Scalar(scalar) => scalar.expose_json(),
             Value::Sequence(items) => items.iter().map(Self::expose_json).collect(),
             Value::Mapping(entries) => serde_json::Value::Object(
-                entries.iter().map(|(key, value)| (key.clone(), value.expose_json())).collect(),
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.expose_json()))
+                    .collect(),
             ),
         }
     }
@@ -171,9 +178,12 @@ impl Node {
             serde_json::Value::Number(number) => Value::Scalar(Scalar::from_json_number(number)),
             serde_json::Value::String(text) => Value::Scalar(Scalar::String(text.clone())),
             serde_json::Value::Array(items) => Value::Sequence(items.iter().map(Self::from_json).collect()),
-            serde_json::Value::Object(entries) => {
-                Value::Mapping(entries.iter().map(|(key, value)| (key.clone(), Self::from_json(value))).collect())
-            }
+            serde_json::Value::Object(entries) => Value::Mapping(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Self::from_json(value)))
+                    .collect(),
+            ),
         };
         Self::plain(value)
     }
@@ -215,10 +225,17 @@ impl Scalar {
 }
 
 /// An integral float is written without fraction, as Go does, so that an integer field accepts it.
-#[expect(clippy::cast_possible_truncation, reason = "guarded: integral and within the exact range of f64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "guarded: integral and within the exact range of f64"
+)]
 fn float_json(value: f64) -> serde_json::Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT { (value as i64).into() } else { value.into() }
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        (value as i64).into()
+    } else {
+        value.into()
+    }
 }
 
 impl From<Scalar> for Value {
@@ -254,7 +271,13 @@ impl From<Vec<Node>> for Value {
 impl fmt::Debug for Node {
     /// Prints kind and position, never the value: what a leaf holds may be plaintext.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{} at {}:{}>", self.kind_name(), self.position.line, self.position.column)
+        write!(
+            f,
+            "<{} at {}:{}>",
+            self.kind_name(),
+            self.position.line,
+            self.position.column
+        )
     }
 }
 
@@ -273,3 +296,6 @@ impl fmt::Debug for Scalar {
         f.write_str(self.kind_name())
     }
 }
+
+#[cfg(test)]
+mod tests;

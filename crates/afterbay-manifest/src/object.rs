@@ -218,3 +218,6 @@ fn article(noun: &str) -> &'static str {
         "a"
     }
 }
+
+#[cfg(test)]
+mod tests;

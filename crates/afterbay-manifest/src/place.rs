@@ -125,7 +125,10 @@ impl Place {
 
     /// A file as a whole.
     pub fn of_file(file: TreePath) -> Self {
-        Self { file, position: Position::UNKNOWN }
+        Self {
+            file,
+            position: Position::UNKNOWN,
+        }
     }
 }
 
@@ -139,3 +142,6 @@ impl fmt::Display for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

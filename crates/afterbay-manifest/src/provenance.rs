@@ -74,3 +74,6 @@ impl Provenance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

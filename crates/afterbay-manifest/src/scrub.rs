@@ -79,12 +79,6 @@ impl Scrubber {
         }
     }
 
-    /// Knows more values from now on.
-    pub fn learn(&mut self, values: impl IntoIterator<Item = SecretBytes>) {
-        self.values.extend(values.into_iter().filter(|value| !value.is_empty()));
-        self.index = OnceLock::new();
-    }
-
     /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()

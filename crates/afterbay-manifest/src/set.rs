@@ -15,7 +15,10 @@ pub struct Revision {
 
 impl Revision {
     /// The revision of objects that carry none.
-    pub const UNKNOWN: Self = Self { reference: None, commit: None };
+    pub const UNKNOWN: Self = Self {
+        reference: None,
+        commit: None,
+    };
 }
 
 impl fmt::Display for Revision {

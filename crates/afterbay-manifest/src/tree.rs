@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -30,7 +31,10 @@ impl TreePath {
 
     /// The path reached from this directory.
     pub fn join(&self, relative: &str) -> Result<Self, TreeError> {
-        let leaves = || TreeError::LeavesTree { base: self.clone(), path: relative.to_owned() };
+        let leaves = || TreeError::LeavesTree {
+            base: self.clone(),
+            path: relative.to_owned(),
+        };
         if relative.starts_with('/') || relative.contains('\0') {
             return Err(leaves());
         }
@@ -60,7 +64,9 @@ impl TreePath {
 
     /// The text after the last dot of the file name, if there is one that is not leading.
     pub fn extension(&self) -> Option<&str> {
-        self.file_name().rsplit_once('.').and_then(|(stem, extension)| (!stem.is_empty()).then_some(extension))
+        self.file_name()
+            .rsplit_once('.')
+            .and_then(|(stem, extension)| (!stem.is_empty()).then_some(extension))
     }
 
     /// The path as text; empty for the root.
@@ -195,12 +201,22 @@ pub struct FileTree {
 impl FileTree {
     /// A tree with nothing in it.
     pub fn new() -> Self {
-        Self { entries: BTreeMap::new(), directories: BTreeSet::from([TreePath::root()]) }
+        Self {
+            entries: BTreeMap::new(),
+            directories: BTreeSet::from([TreePath::root()]),
+        }
     }
 
     /// Puts a file in, with the directories above it.
     pub fn insert_file(&mut self, path: TreePath, source: impl Into<Arc<[u8]>>, executable: bool) {
-        self.insert(path, Entry::File(File { source: source.into(), executable, opened: None }));
+        self.insert(
+            path,
+            Entry::File(File {
+                source: source.into(),
+                executable,
+                opened: None,
+            }),
+        );
     }
 
     /// Puts a symbolic link in. Use [`FileTree::escaping_links`] to find the ones that leave the tree.
@@ -234,7 +250,11 @@ impl FileTree {
     ) -> Result<(), TreeError> {
         match self.entries.get_mut(path) {
             Some(Entry::File(file)) => {
-                file.opened = Some(Arc::new(Opened { text, documents, provenance }));
+                file.opened = Some(Arc::new(Opened {
+                    text,
+                    documents,
+                    provenance,
+                }));
                 Ok(())
             }
             _ => Err(TreeError::NotFound { path: path.clone() }),
@@ -273,27 +293,37 @@ impl FileTree {
     }
 
     /// The names directly in a directory, in byte order. A link is listed under its own name.
+    ///
+    /// The cost is in proportion to the names: what lies below a directory in it is stepped over.
     pub fn names(&self, directory: &TreePath) -> Result<Vec<String>, TreeError> {
         let real = self.directory(directory)?;
-        let child = |path: &TreePath| {
-            (!path.is_root() && path.parent() == real).then(|| path.file_name().to_owned())
+        let prefix = if real.is_root() {
+            String::new()
+        } else {
+            format!("{real}/")
         };
-        let names: BTreeSet<String> = self.below(&real).filter_map(|(path, _)| child(path)).collect();
-        let directories = self.directories.iter().filter_map(child);
-        Ok(names.into_iter().chain(directories).collect::<BTreeSet<_>>().into_iter().collect())
+        let mut names = Vec::new();
+        let mut from = Bound::Included(TreePath(prefix.as_str().into()));
+        while let Some((path, _)) = self.entries.range((from, Bound::Unbounded)).next()
+            && let Some(rest) = path.as_str().strip_prefix(&prefix)
+        {
+            let name = rest.split('/').next().unwrap_or(rest);
+            names.push(name.to_owned());
+            from = if name.len() == rest.len() {
+                Bound::Excluded(path.clone())
+            } else {
+                // '0' is the character behind '/'.
+                Bound::Included(TreePath(format!("{prefix}{name}0").into()))
+            };
+        }
+        // `a-b` comes before `a/c` among paths, but `a` before `a-b` among names.
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Every entry, in path order, links not followed.
     pub fn entries(&self) -> impl Iterator<Item = (&TreePath, &Entry)> {
         self.entries.iter()
-    }
-
-    /// Every entry below a directory (not following links), in path order.
-    fn below(&self, directory: &TreePath) -> impl Iterator<Item = (&TreePath, &Entry)> {
-        let prefix = if directory.is_root() { String::new() } else { format!("{directory}/") };
-        self.entries
-            .range(TreePath(prefix.as_str().into())..)
-            .take_while(move |(path, _)| path.as_str().starts_with(&prefix))
     }
 
     /// The links whose target leaves the tree, with the target as written.
@@ -331,3 +361,6 @@ impl FileTree {
         Ok(real)
     }
 }
+
+#[cfg(test)]
+mod tests;

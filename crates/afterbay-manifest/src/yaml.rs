@@ -10,6 +10,7 @@
 //! parser and go-yaml would read different values, the text is refused: the line breaks U+0085, U+2028 and
 //! U+2029, anchor names with other characters than letters, digits, `_` and `-`, and `{b:, c}`.
 
+mod ambiguity;
 mod anchors;
 mod attach;
 mod budget;
@@ -17,6 +18,7 @@ mod element;
 mod emit;
 mod error;
 mod event;
+mod gap;
 mod input;
 mod layout;
 mod number;
@@ -28,6 +30,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use ambiguity::Ambiguity;
 pub use element::{Comment, Document, Element, ElementKind, Item, Pair, Style, Text};
 pub use emit::{emit, emit_documents};
 pub use error::{YamlError, YamlErrors};

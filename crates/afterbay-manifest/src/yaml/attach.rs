@@ -6,6 +6,7 @@
 //! comments are collected and placed by where they stand.
 
 use super::event::{Flow, Mark};
+use super::gap::{Gap, Slot};
 use super::layout::{Entry, Landing, Layout};
 use super::tree::{Bare, Loose};
 use super::{Comment, Document, Element, ElementKind, Item, Pair};
@@ -21,24 +22,31 @@ pub(super) fn attach(text: &str, bare: Vec<Bare>, mut comments: Vec<Loose>) -> V
         .chain([usize::MAX])
         .collect();
     let mut documents = Vec::with_capacity(bare.len());
+    let mut carried: Vec<Loose> = Vec::new();
     for (index, (bare, bound)) in bare.into_iter().zip(bounds).enumerate() {
-        let own: Vec<Loose> =
-            std::iter::from_fn(|| comments.next_if(|comment| comment.start.byte < bound)).collect();
-        let marker = end_marker(text, bare.end, bound).unwrap_or(usize::MAX);
-        let kept = own.into_iter().filter(|comment| comment.start.byte < marker);
-        documents.push(document(text, index, bare, kept));
+        let mut own = std::mem::take(&mut carried);
+        own.extend(std::iter::from_fn(|| {
+            comments.next_if(|comment| comment.start.byte < bound)
+        }));
+        if let Some(marker) = end_marker(text, bare.end, bound) {
+            let behind = own.partition_point(|comment| comment.start.byte < marker);
+            let line_end = text[marker..].find('\n').map_or(text.len(), |end| marker + end);
+            carried = own.split_off(behind);
+            carried.retain(|comment| comment.start.byte > line_end);
+        }
+        documents.push(document(text, index, bare, own));
     }
     documents
 }
 
-fn document(text: &str, index: usize, bare: Bare, comments: impl Iterator<Item = Loose>) -> Document {
+fn document(text: &str, index: usize, bare: Bare, comments: Vec<Loose>) -> Document {
     let position = bare
         .root
         .as_ref()
         .map_or(bare.start.position(), |root| root.position);
     let Bare { mut root, layout, .. } = bare;
     if layout.containers.is_empty() {
-        let comments = comments.map(|comment| comment.place(false)).collect();
+        let comments = comments.into_iter().map(|comment| comment.place(false)).collect();
         return Document {
             index,
             root,
@@ -51,9 +59,8 @@ fn document(text: &str, index: usize, bare: Bare, comments: impl Iterator<Item =
         text,
         layout: &layout,
     };
-    let mut gap = Gap::default();
-    for comment in comments {
-        let slot = finder.slot(comment.start, &mut gap);
+    let marks: Vec<Mark> = comments.iter().map(|comment| comment.start).collect();
+    for (comment, slot) in comments.into_iter().zip(finder.slots(&marks)) {
         slots[slot.container].push((slot.before, comment.place(slot.inline)));
     }
     for slot in &mut slots {
@@ -80,34 +87,16 @@ impl Loose {
     }
 }
 
-/// Where a line that starts with `...` lies behind the content; Go's parser drops comments behind it.
+/// Where a line that starts with `...` lies behind the content. Go's parser drops a comment on that line,
+/// and gives those below it to the next document.
 fn end_marker(text: &str, end: usize, bound: usize) -> Option<usize> {
     let behind = text.get(end..bound.min(text.len()))?;
     let at_line_start = end == 0 || text.as_bytes().get(end - 1) == Some(&b'\n');
     if at_line_start && behind.starts_with("...") {
         Some(end)
     } else {
-        behind.find("\n...").map(|at| end + at)
+        behind.find("\n...").map(|at| end + at + 1)
     }
-}
-
-/// Where a comment goes.
-struct Slot {
-    container: usize,
-    /// Index of the entry it stands before; the number of entries for the end.
-    before: usize,
-    inline: bool,
-}
-
-/// The comments on lines of their own between two entries.
-#[derive(Default)]
-struct Gap {
-    /// Index of the entry behind the gap.
-    next: Option<usize>,
-    /// Column and container of the last comment in it.
-    last: Option<(u32, usize)>,
-    /// Offset behind the last blank line in it, once known.
-    behind_blank: Option<usize>,
 }
 
 struct Finder<'a> {
@@ -116,23 +105,49 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn slot(&self, at: Mark, gap: &mut Gap) -> Slot {
-        let next = self
-            .layout
-            .entries
-            .partition_point(|entry| entry.start.byte <= at.byte);
-        let previous = next.checked_sub(1).map(|index| &self.layout.entries[index]);
-        if gap.next != Some(next) {
-            *gap = Gap {
-                next: Some(next),
-                ..Gap::default()
+    /// A slot for each comment, in order.
+    fn slots(&self, comments: &[Mark]) -> Vec<Slot> {
+        let mut slots = Vec::with_capacity(comments.len());
+        while let Some(&at) = comments.get(slots.len()) {
+            let next = self
+                .layout
+                .entries
+                .partition_point(|entry| entry.start.byte <= at.byte);
+            let previous = next.checked_sub(1).map(|index| &self.layout.entries[index]);
+            let decided = if self.stands_alone(at) {
+                self.own_line(at, previous)
+            } else {
+                Some(self.same_line(at, previous))
             };
+            if let (None, Some(before)) = (decided, previous) {
+                let after = self.layout.entries.get(next);
+                let rest = &comments[slots.len()..];
+                let inside = |comment: &&Mark| {
+                    after.is_none_or(|after| comment.byte < after.start.byte) && self.stands_alone(**comment)
+                };
+                let count = rest.iter().take_while(inside).count();
+                let gap = Gap {
+                    text: self.text,
+                    layout: self.layout,
+                    before,
+                    after,
+                    comments: &rest[..count],
+                };
+                slots.extend(gap.slots());
+            } else {
+                slots.push(decided.unwrap_or(Slot {
+                    container: 0,
+                    before: 0,
+                    inline: false,
+                }));
+            }
         }
-        if self.line_before(at).trim_matches([' ', '\t']).is_empty() {
-            self.own_line(at, previous, self.layout.entries.get(next), gap)
-        } else {
-            self.same_line(at, previous)
-        }
+        slots
+    }
+
+    /// Whether nothing but blanks stands before a comment on its line.
+    fn stands_alone(&self, at: Mark) -> bool {
+        self.line_before(at).trim_matches([' ', '\t']).is_empty()
     }
 
     /// The text of the comment's line up to it.
@@ -196,93 +211,37 @@ impl Finder<'_> {
             Landing::Container(inner) => inner,
             Landing::Leaf | Landing::Missing => entry.container,
         };
-        self.upwards(inner).find(|&container| {
+        self.layout.upwards(inner).find(|&container| {
             let container = &self.layout.containers[container];
             container.flow == Flow::Flow && container.end == end
         })
     }
 
-    /// A comment on a line of its own.
-    fn own_line(&self, at: Mark, previous: Option<&Entry>, next: Option<&Entry>, gap: &mut Gap) -> Slot {
+    /// A comment on a line of its own, unless it is for its gap to decide.
+    fn own_line(&self, at: Mark, previous: Option<&Entry>) -> Option<Slot> {
         let Some(entry) = previous else {
-            return Slot {
+            return Some(Slot {
                 container: 0,
                 before: 0,
                 inline: false,
-            };
+            });
         };
         if let Some(container) = self.open_flow(at, entry) {
-            return self.in_order(container, at);
+            return Some(self.layout.slot_after(container, at.byte));
         }
-        if entry.value.byte > at.byte {
-            match entry.landing {
-                Landing::Leaf => {
-                    return Slot {
-                        container: entry.container,
-                        before: entry.ordinal,
-                        inline: false,
-                    };
-                }
-                Landing::Container(inner) => {
-                    return Slot {
-                        container: inner,
-                        before: 0,
-                        inline: false,
-                    };
-                }
-                Landing::Missing => {}
-            }
+        match entry.landing {
+            Landing::Leaf if entry.value.byte > at.byte => Some(Slot {
+                container: entry.container,
+                before: entry.ordinal,
+                inline: false,
+            }),
+            Landing::Container(inner) if entry.value.byte > at.byte => Some(Slot {
+                container: inner,
+                before: 0,
+                inline: false,
+            }),
+            _ => None,
         }
-        // An empty `[]` or `{}` has no entry of its own and is closed by now.
-        let container = self.between(at, entry.container, next, gap);
-        gap.last = Some((at.column, container));
-        self.in_order(container, at)
-    }
-
-    /// The container of a comment between two entries, the first of which is in `inner`.
-    fn between(&self, at: Mark, inner: usize, next: Option<&Entry>, gap: &mut Gap) -> usize {
-        let (outer, outer_column) = next.map_or((0, 0), |next| {
-            (next.container, self.layout.containers[next.container].column)
-        });
-        if inner == outer || !self.layout.is_within(inner, outer) {
-            return outer;
-        }
-        if at.column > outer_column {
-            return match gap.last {
-                None => inner,
-                Some((column, container)) if at.column >= column => container,
-                Some(_) => self.deepest(inner, at.column),
-            };
-        }
-        let behind_blank = next.map_or(usize::MAX, |next| {
-            *gap.behind_blank
-                .get_or_insert_with(|| self.behind_blank(at, next.start))
-        });
-        if at.byte >= behind_blank {
-            outer
-        } else {
-            self.deepest(inner, at.column)
-        }
-    }
-
-    /// The innermost container, from `inner` outwards, whose column is not right of `column`.
-    fn deepest(&self, inner: usize, column: u32) -> usize {
-        self.upwards(inner)
-            .find(|&container| self.layout.containers[container].column <= column)
-            .unwrap_or(0)
-    }
-
-    /// Offset behind the last blank line between a comment and an entry; that of the comment without one.
-    fn behind_blank(&self, from: Mark, entry: Mark) -> usize {
-        let mut offset = from.byte;
-        let mut behind = from.byte;
-        for line in self.text[from.byte..entry.byte].split_inclusive('\n') {
-            offset += line.len();
-            if line.ends_with('\n') && line.trim().is_empty() {
-                behind = offset;
-            }
-        }
-        behind
     }
 
     /// The innermost flow list or map that is open at a comment.
@@ -291,25 +250,10 @@ impl Finder<'_> {
             Landing::Container(inner) => inner,
             Landing::Leaf | Landing::Missing => entry.container,
         };
-        self.upwards(inner).find(|&container| {
+        self.layout.upwards(inner).find(|&container| {
             let container = &self.layout.containers[container];
             container.flow == Flow::Flow && container.start < at.byte && at.byte < container.end
         })
-    }
-
-    fn upwards(&self, inner: usize) -> impl Iterator<Item = usize> + '_ {
-        std::iter::successors(Some(inner), |&container| self.layout.containers[container].parent)
-    }
-
-    /// Before the first entry of a container that starts after the comment.
-    fn in_order(&self, container: usize, at: Mark) -> Slot {
-        let starts = &self.layout.containers[container].starts;
-        let before = starts.partition_point(|start| *start < at.byte);
-        Slot {
-            container,
-            before,
-            inline: false,
-        }
     }
 }
 

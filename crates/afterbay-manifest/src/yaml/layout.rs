@@ -1,6 +1,7 @@
 //! Where the lists, maps and entries of a document stand in the text; comments are attached by it.
 
 use super::event::{Flow, Mark};
+use super::gap::Slot;
 
 /// A list or map. Its number is its index in [`Layout::containers`], which is document order.
 pub(super) struct Container {
@@ -8,6 +9,8 @@ pub(super) struct Container {
     pub(super) parent: Option<usize>,
     /// How it is written.
     pub(super) flow: Flow,
+    /// Whether it is a map.
+    pub(super) is_map: bool,
     /// Column of its dashes or keys, from 1.
     pub(super) column: u32,
     /// Offset of its first character; that of `[` or `{` in flow style.
@@ -55,16 +58,21 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Whether the second container is the first or lies around it.
-    pub(super) fn is_within(&self, inner: usize, outer: usize) -> bool {
-        let mut current = Some(inner);
-        while let Some(container) = current {
-            if container == outer {
-                return true;
-            }
-            current = self.containers[container].parent;
+    /// A container and those around it, innermost first.
+    pub(super) fn upwards(&self, inner: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(inner), |&container| self.containers[container].parent)
+    }
+
+    /// The slot behind the entries of a container that start before an offset.
+    pub(super) fn slot_after(&self, container: usize, offset: usize) -> Slot {
+        let before = self.containers[container]
+            .starts
+            .partition_point(|start| *start < offset);
+        Slot {
+            container,
+            before,
+            inline: false,
         }
-        false
     }
 }
 

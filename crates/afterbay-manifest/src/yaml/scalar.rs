@@ -5,7 +5,7 @@
 //! the words `y`, `yes`, `on`, … (booleans in v2 only) and in timestamps, which v2 gives back as text.
 
 use super::number::{go_integer, go_signed_digits, yaml_float};
-use super::timestamp::rfc3339;
+use super::timestamp::{is_beyond_a_day, rfc3339};
 use super::{Style, Table, Text};
 use crate::Scalar;
 
@@ -50,6 +50,10 @@ pub(super) fn resolve_key(table: Table, text: &Text, tag: Option<&str>) -> Resul
 fn finish(table: Table, scalar: Scalar, text: &str) -> Result<Scalar, String> {
     match (table, scalar) {
         (Table::Kubectl, Scalar::Timestamp(_)) => Ok(Scalar::String(text.to_owned())),
+        (Table::Kustomize | Table::Sops, Scalar::Timestamp(time)) if is_beyond_a_day(&time) => Err(
+            "a date whose time zone is a day or more off cannot be written back; quote it if it is text"
+                .to_owned(),
+        ),
         (Table::Kustomize, Scalar::Timestamp(time)) => Ok(Scalar::String(time)),
         (Table::Kustomize | Table::Kubectl, Scalar::Float(value)) if !value.is_finite() => Err(
             "infinity and not-a-number have no place in a Kubernetes object; quote it if it is text"

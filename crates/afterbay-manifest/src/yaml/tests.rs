@@ -1,6 +1,8 @@
 //! Tests of the reader as its users see it.
 
+mod golden;
 mod reading;
+mod writing;
 
 use super::{Table, parse};
 use crate::Node;

@@ -82,7 +82,7 @@ fn fraction(text: &str) -> (String, &str) {
     (fraction, &digits[count..])
 }
 
-/// `Z` or `±hh:mm`. RFC 3339 has no hour above 23, so Go cannot write one back.
+/// `Z` or `±hh:mm`, normalized; Go allows up to `24:60` here.
 fn zone(text: &str) -> Option<String> {
     if text == "Z" {
         return Some("Z".to_owned());
@@ -93,9 +93,18 @@ fn zone(text: &str) -> Option<String> {
         return None;
     }
     let (hour, minute) = (number(hour)?, number(minute)?);
-    match (hour, minute) {
-        (0, 0) => Some("Z".to_owned()),
-        (0..=23, 0..=59) => Some(format!("{sign}{hour:02}:{minute:02}")),
-        _ => None,
+    if hour > 24 || minute > 60 {
+        return None;
     }
+    match hour * 60 + minute {
+        0 => Some("Z".to_owned()),
+        offset => Some(format!("{sign}{:02}:{:02}", offset / 60, offset % 60)),
+    }
+}
+
+/// Whether a zone is a day or more off, which go-yaml reads and Go's `time` then refuses to write.
+pub(super) fn is_beyond_a_day(time: &str) -> bool {
+    time.rsplit(['+', '-'])
+        .next()
+        .is_some_and(|zone| zone.starts_with("24:") || zone.starts_with("25:"))
 }

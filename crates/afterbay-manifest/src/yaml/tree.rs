@@ -145,6 +145,7 @@ impl<'text> Builder<'text> {
         self.current.layout.containers.push(Container {
             parent,
             flow,
+            is_map: matches!(body, Body::Mapping(..)),
             column: start.column,
             start: start.byte,
             end: self.text.len(),

@@ -151,7 +151,10 @@ impl Writer {
             Plan::Plain => self.plain(&leaf.text, within != Within::Key),
             Plan::Single => self.single(&leaf.text, within != Within::Key),
             Plan::Double => self.double(&leaf.text, within != Within::Key),
-            Plan::Literal => self.literal(&leaf.text),
+            Plan::Literal => {
+                let deeper = self.indent.unwrap_or(0) - outer.unwrap_or(0);
+                self.literal(&leaf.text, deeper);
+            }
         }
         self.indent = outer;
     }

@@ -239,11 +239,12 @@ impl Writer {
         self.put(short);
     }
 
-    pub(super) fn literal(&mut self, text: &str) {
+    /// `deeper` is by how much the text is indented; Go writes a full step instead, which inside a list of
+    /// SOPS's style is too much to be read back.
+    pub(super) fn literal(&mut self, text: &str, deeper: usize) {
         self.indicator("|", false);
         if text.starts_with([' ', '\n']) {
-            let hint = self.step().to_string();
-            self.mark(&hint, false);
+            self.mark(&deeper.to_string(), false);
         }
         let chomp = match text.strip_suffix('\n') {
             None => "-",

@@ -146,6 +146,10 @@ impl Writer {
         self.foot_indent = Some(0);
         self.flush_foot();
         self.foot_indent = None;
+        // A comment behind a list or map waits for the next scalar, and here is none.
+        self.foot = std::mem::take(&mut self.line);
+        self.flush_foot();
+        self.foot_indent = None;
         self.indent_line();
     }
 

@@ -1,9 +1,11 @@
 //! Merge keys, duplicates, aliases, limits, encodings.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 
 use super::{Table, errors, json, node, parse};
-use crate::{Position, Scalar, Value};
+use crate::{Node, Position, Scalar, Value};
 
 #[test]
 fn merges_as_each_table_does() {
@@ -91,7 +93,7 @@ fn expands_aliases_and_bounds_them() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
         let parts = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{parts}]\n"));
+        writeln!(bomb, "a{level}: &a{level} [{parts}]").unwrap();
     }
     for table in [Table::Kustomize, Table::Kubectl, Table::Sops] {
         assert!(
@@ -113,9 +115,8 @@ fn refuses_deep_nesting_without_overflow() {
             );
         }
     }
-    let nested: String = (0..10_000)
-        .map(|level| format!("{}a:\n", " ".repeat(level)))
-        .collect();
+    let nested: Vec<String> = (0..10_000).map(|level| " ".repeat(level) + "a:\n").collect();
+    let nested = nested.concat();
     assert!(errors(Table::Kustomize, &nested).contains("nested more than 512 levels deep"));
 }
 
@@ -202,12 +203,7 @@ fn a_type_that_does_not_fit_its_tag_is_an_error_without_the_text() {
 #[test]
 fn sops_keeps_timestamps_and_bytes_apart() {
     let root = node(Table::Sops, "a: 2002-1-1\nb: !!binary gIE=\nc: .inf\n");
-    let kinds: Vec<&str> = root
-        .as_mapping()
-        .unwrap()
-        .values()
-        .map(|node| node.kind_name())
-        .collect();
+    let kinds: Vec<&str> = root.as_mapping().unwrap().values().map(Node::kind_name).collect();
     assert_eq!(kinds, ["timestamp", "binary string", "number"]);
     assert!(
         matches!(&root.get("a").unwrap().value, Value::Scalar(Scalar::Timestamp(t)) if t == "2002-01-01T00:00:00Z")
@@ -216,15 +212,14 @@ fn sops_keeps_timestamps_and_bytes_apart() {
 
 #[test]
 fn reads_a_long_file_in_time_proportional_to_it() {
-    let text: String = (0..50_000)
-        .map(|line| {
-            if line % 3 == 0 {
-                "# c\n".to_owned()
-            } else {
-                format!("k{line}: v\n")
-            }
-        })
-        .collect();
+    let line = |number: u32| {
+        if number.is_multiple_of(3) {
+            "# c\n".to_owned()
+        } else {
+            format!("k{number}: v\n")
+        }
+    };
+    let text = (0..50_000).map(line).collect::<Vec<_>>().concat();
     let started = std::time::Instant::now();
     let root = node(Table::Kustomize, &text);
     assert_eq!(root.as_mapping().unwrap().len(), 33_333);

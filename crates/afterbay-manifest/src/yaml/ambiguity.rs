@@ -1,0 +1,93 @@
+//! Scalars that kustomize and kubectl read differently.
+
+use std::fmt;
+
+use super::{Document, Element, ElementKind, Item, Pair, Table, resolve_scalar};
+use crate::{Position, Scalar};
+
+/// A scalar of a file that [`Table::Kustomize`] and [`Table::Kubectl`] read differently, such as `yes` or
+/// an unquoted date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ambiguity {
+    /// Where it stands.
+    pub position: Position,
+    /// The scalar as written; text of the revision, never opened text.
+    pub text: Box<str>,
+    /// What it is to kustomize: `true`, `the text "yes"`, `an error`.
+    pub kustomize: String,
+    /// What it is to kubectl.
+    pub kubectl: String,
+}
+
+impl fmt::Display for Ambiguity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            text,
+            kustomize,
+            kubectl,
+            ..
+        } = self;
+        write!(
+            f,
+            "{text} without quotes is {kustomize} to kustomize and {kubectl} to kubectl; quote it, or write the value that is meant"
+        )
+    }
+}
+
+impl Document {
+    /// The scalars, keys included, that kustomize and kubectl read differently, in the order of the file.
+    /// Each is reported where it is written, however many aliases repeat it.
+    pub fn ambiguous_scalars(&self) -> Vec<Ambiguity> {
+        let mut found = Vec::new();
+        if let Some(root) = &self.root {
+            visit(root, &mut found);
+        }
+        found
+    }
+}
+
+fn visit(element: &Element, found: &mut Vec<Ambiguity>) {
+    match &element.kind {
+        ElementKind::Text(text) => {
+            let read = |table| resolve_scalar(table, text, element.tag.as_deref());
+            let (kustomize, kubectl) = (read(Table::Kustomize), read(Table::Kubectl));
+            let alike = kustomize == kubectl || (kustomize.is_err() && kubectl.is_err());
+            if !alike {
+                found.push(Ambiguity {
+                    position: element.position,
+                    text: text.text.clone(),
+                    kustomize: reading(&kustomize),
+                    kubectl: reading(&kubectl),
+                });
+            }
+        }
+        ElementKind::Sequence(items) => {
+            for item in items {
+                if let Item::Element(element) = item {
+                    visit(element, found);
+                }
+            }
+        }
+        ElementKind::Mapping(pairs) => {
+            for pair in pairs {
+                if let Pair::Entry { key, value } = pair {
+                    visit(key, found);
+                    visit(value, found);
+                }
+            }
+        }
+        ElementKind::Opened(..) | ElementKind::Alias(_) => {}
+    }
+}
+
+fn reading(result: &Result<Scalar, String>) -> String {
+    match result {
+        Ok(Scalar::Bool(value)) => value.to_string(),
+        Ok(Scalar::Int(value)) => value.to_string(),
+        Ok(Scalar::Uint(value)) => value.to_string(),
+        Ok(Scalar::Float(value)) => value.to_string(),
+        Ok(Scalar::String(text)) => format!("the text {text:?}"),
+        Ok(other) => other.kind_name().to_owned(),
+        Err(_) => "an error".to_owned(),
+    }
+}
