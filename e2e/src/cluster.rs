@@ -19,6 +19,8 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 pub struct Cluster {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
+    /// The run that the namespaces belong to, by which `cargo xtask e2e` finds them.
+    run: String,
 }
 
 /// Requests that change something, as the server counts them, dry-runs left out.
@@ -34,6 +36,7 @@ impl Cluster {
         Self {
             kubectl: environment.tool("kubectl"),
             kubeconfig: kubeconfig.to_path_buf(),
+            run: environment.run_name(),
         }
     }
 
@@ -136,8 +139,9 @@ impl Cluster {
             std::process::id()
         );
         let manifest = format!(
-            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n    afterbay.dev/scenario: {scenario}\n",
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n    afterbay.dev/scenario: {scenario}\n    afterbay.dev/e2e-run: {run:?}\n",
             scenario = scenario.replace(':', "-"),
+            run = self.run,
         );
         self.kubectl_with_input(&["create", "--filename", "-"], manifest.as_bytes())?
             .success()?;

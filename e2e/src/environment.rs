@@ -45,6 +45,15 @@ impl Environment {
         })
     }
 
+    /// Names the run: the name of its folder.
+    pub fn run_name(&self) -> String {
+        self.run_dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+
     /// A tool by name.
     pub fn tool(&self, name: &str) -> PathBuf {
         self.tools.join(name)

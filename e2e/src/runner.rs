@@ -42,10 +42,17 @@ pub fn main(cases: &[Case], alone: &[Case], folder: &Path) -> ExitCode {
     };
     let together: Vec<Case> = cases.iter().filter(wanted).copied().collect();
     let alone_wanted: Vec<Case> = alone.iter().filter(wanted).copied().collect();
+    if together.is_empty() && alone_wanted.is_empty() {
+        println!(
+            "no scenario has {:?} in its name",
+            environment.only.unwrap_or_default()
+        );
+        return ExitCode::FAILURE;
+    }
     let forgotten = forgotten(cases.iter().chain(alone), folder);
     let mut finished = run_all(&environment, &together, PARALLEL);
     finished.extend(run_all(&environment, &alone_wanted, 1));
-    report(&finished, &forgotten)
+    report(&finished, &forgotten, &environment.run_dir.join("counts"))
 }
 
 fn run_all(environment: &Environment, cases: &[Case], parallel: usize) -> Vec<Finished> {
@@ -134,7 +141,8 @@ fn indent(text: &str) -> String {
     text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
-fn report(finished: &[Finished], forgotten: &[String]) -> ExitCode {
+/// The last line says how many ended how; the same goes to the file `result`, where `cargo xtask` reads it.
+fn report(finished: &[Finished], forgotten: &[String], result: &Path) -> ExitCode {
     let count = |wanted: fn(&anyhow::Result<Outcome>) -> bool| {
         finished.iter().filter(|done| wanted(&done.result)).count()
     };
@@ -144,8 +152,12 @@ fn report(finished: &[Finished], forgotten: &[String]) -> ExitCode {
     for name in forgotten {
         println!("FAILED   {name}: its file is not listed in tests/e2e/main.rs");
     }
-    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
-    if failed == 0 && passed > 0 {
+    let counts = format!("{passed} passed, {failed} failed, {skipped} skipped");
+    if let Err(error) = fs::write(result, &counts) {
+        println!("cannot write {}: {error}", result.display());
+    }
+    println!("\n{counts}");
+    if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

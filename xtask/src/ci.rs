@@ -1,16 +1,19 @@
 //! `cargo xtask ci`: every check, each as a lane with its time.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
+use crate::counts::Counts;
 use crate::flags::{Ci, Cluster, E2e};
 use crate::shell::{cargo, check, find_program};
 use crate::{e2e, tidy};
 
-/// What became of a lane.
+/// What became of a lane. A lane that runs tests brings their counts, any other counts as one check.
 enum Outcome {
-    Passed,
-    Failed(anyhow::Error),
+    Done(Counts),
     Skipped(String),
 }
 
@@ -19,80 +22,102 @@ type Lane = (&'static str, fn() -> anyhow::Result<Outcome>);
 /// In the order of what fails fastest.
 const LANES: [Lane; 9] = [
     ("fmt", || passed(&mut cargo(["fmt", "--all", "--check"]))),
-    ("tidy", || tidy::run().map(|()| Outcome::Passed)),
+    ("tidy", || tidy::run().map(|()| Outcome::Done(Counts::PASSED))),
     ("deny", deny),
     ("advisories", advisories),
     ("clippy", || {
-        passed(
-            cargo(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"])
-                .args(["--", "--deny", "warnings"]),
-        )
+        let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]);
+        passed(clippy.args(["--", "--deny", "warnings"]))
     }),
     ("doc", || {
-        passed(
-            cargo(["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
-                .env("RUSTDOCFLAGS", "--deny warnings"),
-        )
+        let mut doc = cargo(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+        passed(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     }),
-    ("test", || passed(&mut cargo(["test", "--locked"]))),
+    ("test", test),
     ("e2e", e2e),
     ("package", package),
 ];
 
-/// Runs every lane, whatever became of the others, and prints the time of each.
-pub(crate) fn run(flags: &Ci) -> anyhow::Result<()> {
-    let results: Vec<(&str, Duration, Outcome)> = LANES
-        .into_iter()
-        .map(|(name, lane)| {
-            println!("── {name}");
-            let started = Instant::now();
-            let outcome = if flags.skip.iter().any(|skipped| skipped == name) {
-                Outcome::Skipped("left out by --skip".to_owned())
-            } else {
-                lane().unwrap_or_else(Outcome::Failed)
-            };
-            (name, started.elapsed(), outcome)
-        })
-        .collect();
-    summary(&results)
+struct Finished {
+    lane: &'static str,
+    time: Duration,
+    counts: Counts,
+    note: String,
 }
 
-fn summary(results: &[(&str, Duration, Outcome)]) -> anyhow::Result<()> {
-    println!("\nlane        seconds  result");
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for (name, time, outcome) in results {
-        let result = match outcome {
-            Outcome::Passed => {
-                passed += 1;
-                "passed".to_owned()
-            }
-            Outcome::Failed(error) => {
-                failed += 1;
-                format!("FAILED: {error:#}")
-            }
-            Outcome::Skipped(reason) => {
-                skipped += 1;
-                format!("skipped: {reason}")
-            }
-        };
-        println!("{name:<10}  {:>7.1}  {result}", time.as_secs_f64());
+/// Runs every lane, whatever became of the others; the last line says how many checks ended how.
+pub(crate) fn run(flags: &Ci) -> anyhow::Result<Counts> {
+    for name in &flags.skip {
+        let known = LANES.iter().any(|(lane, _)| lane == name);
+        anyhow::ensure!(known, "--skip {name}: there is no such lane");
     }
-    let total: Duration = results.iter().map(|(_, time, _)| *time).sum();
-    println!("total       {:>7.1}\n", total.as_secs_f64());
-    println!("lanes: {passed} passed, {failed} failed, {skipped} skipped");
-    anyhow::ensure!(failed == 0, "{failed} lanes failed");
-    Ok(())
+    let finished: Vec<Finished> = LANES
+        .into_iter()
+        .map(|(lane, check)| finish(lane, check, flags))
+        .collect();
+    Ok(summary(&finished))
+}
+
+fn finish(lane: &'static str, check: fn() -> anyhow::Result<Outcome>, flags: &Ci) -> Finished {
+    println!("── {lane}");
+    let started = Instant::now();
+    let outcome = if flags.skip.iter().any(|skipped| skipped == lane) {
+        Ok(Outcome::Skipped("left out by --skip".to_owned()))
+    } else {
+        check()
+    };
+    let (counts, note) = match outcome {
+        Ok(Outcome::Done(counts)) => (counts, String::new()),
+        Ok(Outcome::Skipped(reason)) => (Counts::SKIPPED, format!("skipped: {reason}")),
+        Err(error) => (Counts::FAILED, format!("FAILED: {error:#}")),
+    };
+    Finished {
+        lane,
+        time: started.elapsed(),
+        counts,
+        note,
+    }
+}
+
+fn summary(finished: &[Finished]) -> Counts {
+    println!("\nlane        seconds  passed  failed  skipped");
+    let (mut total, mut time) = (Counts::default(), Duration::ZERO);
+    for Finished {
+        lane,
+        time: seconds,
+        counts,
+        note,
+    } in finished
+    {
+        total += *counts;
+        time += *seconds;
+        println!("{}  {note}", row(lane, *seconds, *counts).trim_end());
+    }
+    println!("{}\n\n{total}", row("all", time, total));
+    total
+}
+
+fn row(name: &str, time: Duration, counts: Counts) -> String {
+    let Counts {
+        passed,
+        failed,
+        skipped,
+    } = counts;
+    format!(
+        "{name:<10}  {:>7.1}  {passed:>6}  {failed:>6}  {skipped:>7}",
+        time.as_secs_f64()
+    )
 }
 
 fn passed(command: &mut Command) -> anyhow::Result<Outcome> {
-    check(command).map(|()| Outcome::Passed)
+    check(command).map(|()| Outcome::Done(Counts::PASSED))
 }
 
 fn deny() -> anyhow::Result<Outcome> {
     if find_program(&["cargo-deny"]).is_none() {
         anyhow::bail!("cargo-deny is missing; run `cargo install --locked cargo-deny`");
     }
-    passed(&mut cargo([
+    let arguments = [
         "deny",
         "--workspace",
         "--all-features",
@@ -101,7 +126,8 @@ fn deny() -> anyhow::Result<Outcome> {
         "bans",
         "licenses",
         "sources",
-    ]))
+    ];
+    passed(&mut cargo(arguments))
 }
 
 /// The advisory database is a Git repository elsewhere; where it cannot be reached, that is said.
@@ -116,6 +142,41 @@ fn advisories() -> anyhow::Result<Outcome> {
     passed(&mut cargo(["deny", "--workspace", "check", "advisories"]))
 }
 
+/// The tests of the default members, counted.
+fn test() -> anyhow::Result<Outcome> {
+    let mut command = cargo(["test", "--locked", "--no-fail-fast"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(child.stdout.take().context("no standard output")?).lines() {
+        let line = line?;
+        println!("{line}");
+        counts += test_result(&line).unwrap_or_default();
+    }
+    let status = child.wait()?;
+    // What does not build has no counts.
+    if !status.success() && counts.failed == 0 {
+        anyhow::bail!("cargo test ended with {status}");
+    }
+    Ok(Outcome::Done(counts))
+}
+
+/// Reads `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; …`.
+fn test_result(line: &str) -> Option<Counts> {
+    let rest = line.strip_prefix("test result: ")?.split_once(". ")?.1;
+    let number = |word: &str| {
+        let part = rest.split("; ").find_map(|part| part.strip_suffix(word))?;
+        part.trim().parse().ok()
+    };
+    Some(Counts {
+        passed: number(" passed")?,
+        failed: number(" failed")?,
+        skipped: number(" ignored")?,
+    })
+}
+
 fn e2e() -> anyhow::Result<Outcome> {
     let flags = E2e {
         cluster: Cluster::ControlPlane,
@@ -125,12 +186,12 @@ fn e2e() -> anyhow::Result<Outcome> {
         kubeconfig: None,
         context: None,
     };
-    e2e::run(&flags).map(|()| Outcome::Passed)
+    e2e::run(&flags).map(Outcome::Done)
 }
 
 /// Every stage crate can be published.
 fn package() -> anyhow::Result<Outcome> {
-    passed(&mut cargo([
+    let arguments = [
         "publish",
         "--workspace",
         "--dry-run",
@@ -138,5 +199,25 @@ fn package() -> anyhow::Result<Outcome> {
         "--allow-dirty",
         "--quiet",
         "--offline",
-    ]))
+    ];
+    passed(&mut cargo(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_the_test_runner_is_read() {
+        let line = "test result: FAILED. 12 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s";
+        assert_eq!(
+            test_result(line),
+            Some(Counts {
+                passed: 12,
+                failed: 2,
+                skipped: 1
+            })
+        );
+        assert_eq!(test_result("test a::b ... ok"), None);
+    }
 }

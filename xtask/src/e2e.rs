@@ -4,21 +4,29 @@ mod control_plane;
 mod kind;
 mod kms;
 mod process;
+mod scenarios;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 
+use crate::counts::Counts;
 use crate::flags::{Cluster, E2e};
-use crate::shell::{cargo, check, e2e_target, find_program, target};
+use crate::shell::{check, e2e_target, find_program, output};
 use crate::tools;
 use control_plane::ControlPlane;
 use kind::Kind;
 use kms::Kms;
+use process::Watchdog;
+pub(crate) use scenarios::build_binary;
+
+/// The label on every namespace of a scenario; its value is the name of the run's folder.
+const RUN_LABEL: &str = "afterbay.dev/e2e-run";
 
 /// Where the cluster comes from, decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,54 +54,48 @@ pub(crate) struct Environment {
 enum Held {
     ControlPlane(Box<ControlPlane>),
     Kind(Kind),
-    Existing,
+    Existing(Existing),
 }
 
-/// Runs the scenarios.
-pub(crate) fn run(flags: &E2e) -> anyhow::Result<()> {
-    let environment = Environment::start(flags)?;
+/// Runs the scenarios and says how many ended how.
+pub(crate) fn run(flags: &E2e) -> anyhow::Result<Counts> {
+    let plan = Plan::new(flags, &tools::CLIENTS)?;
     let binary = build_binary("dev")?;
-    let mut command = cargo(["test", "--quiet", "--package", "e2e", "--test", "e2e"]);
-    command
-        .env("AFTERBAY_E2E_KUBECONFIG", &environment.kubeconfig)
-        .env("AFTERBAY_E2E_KMS", &environment.kms)
-        .env("AFTERBAY_E2E_LANE", environment.lane.name())
-        .env("AFTERBAY_E2E_BINARY", &binary)
-        .env("AFTERBAY_E2E_TOOLS", tools::folder())
-        .env("AFTERBAY_E2E_RUN_DIR", &environment.folder);
-    if let Some(only) = &flags.only {
-        command.env("AFTERBAY_E2E_ONLY", only);
-    }
-    if flags.keep {
-        command.env("AFTERBAY_E2E_KEEP", "1");
-    }
-    let status = command.status().context("cannot start cargo")?;
+    let scenarios = scenarios::build()?;
+    let environment = Environment::start(&plan, flags)?;
+    let counts = scenarios::run(&scenarios, &binary, &environment, flags);
     if flags.keep {
         environment.wait_for_enter();
     }
     let folder = environment.folder.clone();
     drop(environment);
-    if !status.success() {
-        bail!(
-            "scenarios failed; logs, events and objects are in {}",
-            folder.display()
-        );
+    let counts = counts?;
+    if counts.failed == 0 && !flags.keep {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    Ok(())
+    Ok(counts)
 }
 
-/// Builds the product and says where it is.
-pub(crate) fn build_binary(profile: &str) -> anyhow::Result<PathBuf> {
-    check(&mut cargo([
-        "build",
-        "--quiet",
-        "--package",
-        "afterbay",
-        "--profile",
-        profile,
-    ]))?;
-    let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(target().join(folder).join("afterbay"))
+/// What will be started, with nothing missing.
+pub(crate) struct Plan {
+    lane: Lane,
+    kms: String,
+}
+
+impl Plan {
+    /// Decides the lane and builds the pinned tools; what is missing is named before anything starts.
+    pub(crate) fn new(flags: &E2e, clients: &[&str]) -> anyhow::Result<Self> {
+        let lane = Lane::choose(flags.cluster);
+        let kms = choose_kms(&flags.kms, lane);
+        let mut needed: Vec<&str> = clients.to_vec();
+        needed.push("kubectl");
+        if lane == Lane::ControlPlane {
+            needed.extend(tools::CONTROL_PLANE);
+        }
+        refuse_if_missing(lane, &kms, &needed)?;
+        tools::ensure(&needed)?;
+        Ok(Self { lane, kms })
+    }
 }
 
 impl Lane {
@@ -123,38 +125,28 @@ impl Lane {
 }
 
 impl Environment {
-    /// Checks that everything needed is there, builds what is missing, and starts cluster and KMS.
-    pub(crate) fn start(flags: &E2e) -> anyhow::Result<Self> {
-        Self::start_with(flags, &tools::CLIENTS)
-    }
-
-    /// The same with the client tools that the caller needs.
-    pub(crate) fn start_with(flags: &E2e, clients: &[&str]) -> anyhow::Result<Self> {
-        let lane = Lane::choose(flags.cluster);
-        let kms = choose_kms(&flags.kms, lane);
-        let mut needed: Vec<&str> = clients.to_vec();
-        if lane == Lane::ControlPlane {
-            needed.extend(tools::CONTROL_PLANE);
-            needed.push("kubectl");
-        }
-        refuse_if_missing(lane, &kms, &needed)?;
-        tools::ensure(&needed)?;
-
+    /// Starts cluster and KMS.
+    pub(crate) fn start(plan: &Plan, flags: &E2e) -> anyhow::Result<Self> {
+        let started = Instant::now();
         let folder = run_folder()?;
-        println!("lane {}, logs in {}", lane.name(), folder.display());
-        let kms = match kms.as_str() {
+        println!("lane {}, logs in {}", plan.lane.name(), folder.display());
+        let kms = match plan.kms.as_str() {
             "process" => Kms::process(&folder)?,
             "container" => Kms::container()?,
             endpoint => Kms::elsewhere(endpoint),
         };
-        let (cluster, kubeconfig) = start_cluster(lane, flags, &folder)?;
+        let (cluster, kubeconfig) = start_cluster(plan.lane, flags, &folder)?;
         println!(
-            "cluster and KMS are up: KUBECONFIG={} AWS_ENDPOINT_URL={}",
+            "cluster and KMS are up after {:.1} s",
+            started.elapsed().as_secs_f64()
+        );
+        println!(
+            "  export KUBECONFIG={} AWS_ENDPOINT_URL={}",
             kubeconfig.display(),
             kms.endpoint
         );
         Ok(Self {
-            lane,
+            lane: plan.lane,
             kubeconfig,
             kms: kms.endpoint.clone(),
             folder,
@@ -164,11 +156,7 @@ impl Environment {
     }
 
     fn wait_for_enter(&self) {
-        println!(
-            "kept: export KUBECONFIG={} AWS_ENDPOINT_URL={}; press Enter to end everything",
-            self.kubeconfig.display(),
-            self.kms
-        );
+        println!("kept; press Enter to end everything");
         let _ = std::io::stdin().read_line(&mut String::new());
     }
 }
@@ -186,32 +174,56 @@ fn start_cluster(lane: Lane, flags: &E2e, folder: &Path) -> anyhow::Result<(Held
             (Held::Kind(cluster), kubeconfig)
         }
         Lane::Existing => {
-            let file = flags
-                .kubeconfig
-                .as_ref()
-                .context("--cluster existing needs --kubeconfig")?;
-            (
-                Held::Existing,
-                copy_kubeconfig(file, flags.context.as_deref(), folder)?,
-            )
+            let cluster = Existing::start(flags, folder)?;
+            let kubeconfig = cluster.kubeconfig.clone();
+            (Held::Existing(cluster), kubeconfig)
         }
     })
 }
 
-/// A copy in which the context is the current one, so that the user's file stays as it is.
-fn copy_kubeconfig(file: &Path, context: Option<&str>, folder: &Path) -> anyhow::Result<PathBuf> {
-    let copy = folder.join("existing.kubeconfig");
-    fs::copy(file, &copy).with_context(|| format!("cannot copy {}", file.display()))?;
-    if let Some(context) = context {
-        let mut command = std::process::Command::new(tools::folder().join("kubectl"));
+/// A cluster that somebody else runs; what scenarios made there is deleted when dropped.
+struct Existing {
+    kubeconfig: PathBuf,
+    _watchdog: Watchdog,
+}
+
+impl Existing {
+    /// Takes a copy of the context, complete in itself, so that the user's file stays as it is.
+    fn start(flags: &E2e, folder: &Path) -> anyhow::Result<Self> {
+        let file = flags
+            .kubeconfig
+            .as_ref()
+            .context("--cluster existing needs --kubeconfig")?;
+        let kubectl = tools::folder().join("kubectl");
+        let mut command = Command::new(&kubectl);
+        command
+            .arg("--kubeconfig")
+            .arg(file)
+            .args(["config", "view", "--raw", "--flatten", "--minify"]);
+        if let Some(context) = &flags.context {
+            command.args(["--context", context]);
+        }
+        let kubeconfig = folder.join("existing.kubeconfig");
+        fs::write(&kubeconfig, output(&mut command)?)?;
         check(
-            command
+            Command::new(&kubectl)
                 .arg("--kubeconfig")
-                .arg(&copy)
-                .args(["config", "use-context", context]),
+                .arg(&kubeconfig)
+                .args(["get", "--raw", "/version"]),
         )?;
+        let run = folder.file_name().unwrap_or_default().to_string_lossy();
+        let script = format!(
+            "\"$1\" --kubeconfig \"$2\" delete namespaces --wait=false --selector '{RUN_LABEL}={run}'"
+        );
+        let watchdog = Watchdog::new(
+            &script,
+            &[&kubectl.to_string_lossy(), &kubeconfig.to_string_lossy()],
+        )?;
+        Ok(Self {
+            kubeconfig,
+            _watchdog: watchdog,
+        })
     }
-    Ok(copy)
 }
 
 fn choose_kms(wanted: &str, lane: Lane) -> String {
@@ -239,7 +251,7 @@ fn refuse_if_missing(lane: Lane, kms: &str, needed: &[&str]) -> anyhow::Result<(
             "--kms {other}: neither auto, container, process nor a URL"
         )),
     }
-    for (name, package) in [("git", "git"), ("openssl", "openssl"), ("curl", "curl")] {
+    for (name, package) in [("git", "git"), ("openssl", "openssl")] {
         if find_program(&[name]).is_none() {
             missing.push(format!("{name}: install Debian's {package}"));
         }

@@ -1,6 +1,7 @@
 //! Developer tasks: `cargo xtask --help`.
 
 mod ci;
+mod counts;
 mod e2e;
 mod flags;
 mod shell;
@@ -11,17 +12,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use counts::Counts;
 use flags::{Task, Xtask};
 
 fn main() -> ExitCode {
     let result = match Xtask::parse().task {
         Task::Ci(flags) => ci::run(&flags),
         Task::E2e(flags) => e2e::run(&flags),
-        Task::Tidy => tidy::run(),
-        Task::Tools(flags) => tools::run(&flags),
+        Task::Tidy => tidy::run().map(|()| Counts::default()),
+        Task::Tools(flags) => tools::run(&flags).map(|()| Counts::default()),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(counts) if counts.failed == 0 => ExitCode::SUCCESS,
+        // What failed has been printed, and the counts are the last line.
+        Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -116,6 +116,10 @@ pub(crate) fn missing(names: &[&str]) -> Option<String> {
 
 /// Builds what is missing or out of date.
 pub(crate) fn ensure(names: &[&str]) -> anyhow::Result<()> {
+    fs::create_dir_all(folder())?;
+    let lock = fs::File::create(folder().join(".lock"))?;
+    // Two tasks at once: the second waits and finds everything built. The lock ends with the file.
+    lock.lock().context("cannot lock the folder of the tools")?;
     for name in names {
         let tool = find(name)?;
         if !tool.is_current() {
@@ -163,7 +167,6 @@ impl GoTool {
             self.name,
             output(Command::new("go").arg("version"))?.trim()
         );
-        fs::create_dir_all(folder())?;
         let flags = format!("-s -w {}", self.ldflags);
         check(
             Command::new("go")

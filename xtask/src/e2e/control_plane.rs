@@ -73,36 +73,19 @@ impl Setup<'_> {
 
     fn write_credentials(&self) -> anyhow::Result<()> {
         let key = self.folder.join("service-account.key");
-        check(
-            Command::new("openssl")
-                .args([
-                    "genpkey",
-                    "-quiet",
-                    "-algorithm",
-                    "RSA",
-                    "-pkeyopt",
-                    "rsa_keygen_bits:2048",
-                    "-out",
-                ])
-                .arg(&key)
-                .stderr(Stdio::null()),
-        )
-        .or_else(|_| {
-            // OpenSSL 3.0 has no -quiet.
-            check(
-                Command::new("openssl")
-                    .args([
-                        "genpkey",
-                        "-algorithm",
-                        "RSA",
-                        "-pkeyopt",
-                        "rsa_keygen_bits:2048",
-                        "-out",
-                    ])
-                    .arg(&key)
-                    .stderr(Stdio::null()),
-            )
-        })?;
+        let mut openssl = Command::new("openssl");
+        openssl
+            .args([
+                "genpkey",
+                "-algorithm",
+                "RSA",
+                "-pkeyopt",
+                "rsa_keygen_bits:2048",
+                "-out",
+            ])
+            .arg(&key);
+        // It draws its progress on standard error.
+        check(openssl.stderr(Stdio::null()))?;
         let (admin, manager) = (random_token()?, random_token()?);
         let tokens = format!(
             "{admin},admin,admin,\"system:masters\"\n{manager},system:kube-controller-manager,manager,\"system:masters\"\n"
@@ -208,7 +191,8 @@ impl Setup<'_> {
                 "service-account.key",
                 "--leader-elect=false",
             ])
-            .args(["--use-service-account-credentials=false"]);
+            // Every namespace gets the certificate of the API server, as in any other cluster.
+            .args(["--root-ca-file", "certificates/apiserver.crt"]);
         Server::start("kube-controller-manager", &mut command, self.folder)
     }
 }

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -41,12 +41,65 @@ impl Drop for Watchdog {
     }
 }
 
-/// A server that is terminated when dropped.
+/// A process group that is terminated when dropped, or when this process is gone.
+pub(crate) struct Group {
+    child: Child,
+    _watchdog: Watchdog,
+}
+
+impl Group {
+    /// Starts a program as the first of a group of its own.
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let child = command.process_group(0).spawn()?;
+        let script = "kill -TERM -- \"-$1\"; sleep 5; kill -KILL -- \"-$1\"";
+        let watchdog = Watchdog::new(script, &[&child.id().to_string()])?;
+        Ok(Self {
+            child,
+            _watchdog: watchdog,
+        })
+    }
+
+    /// Waits until the program ends.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
+    fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.has_ended() {
+            return;
+        }
+        // The group, because LocalStack is a supervisor with a child.
+        let group = format!("-{}", self.child.id());
+        let signal = |name: &str| {
+            Command::new("kill")
+                .args([name, "--", &group])
+                .stderr(Stdio::null())
+                .status()
+        };
+        let _ = signal("-TERM");
+        let started = Instant::now();
+        while started.elapsed() < GRACE {
+            if self.has_ended() {
+                return;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        let _ = signal("-KILL");
+        let _ = self.child.wait();
+    }
+}
+
+/// A server with a log; terminated when dropped.
 pub(crate) struct Server {
     name: &'static str,
-    child: Child,
-    log: std::path::PathBuf,
-    _watchdog: Watchdog,
+    group: Group,
+    log: PathBuf,
 }
 
 impl Server {
@@ -54,30 +107,19 @@ impl Server {
     pub(crate) fn start(name: &'static str, command: &mut Command, folder: &Path) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let child = command
+        command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
-            .stderr(file)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
-        let watchdog = Watchdog::new(
-            "kill -TERM -- \"-$1\"; sleep 5; kill -KILL -- \"-$1\"",
-            &[&child.id().to_string()],
-        )?;
-        Ok(Self {
-            name,
-            child,
-            log,
-            _watchdog: watchdog,
-        })
+            .stderr(file);
+        let group = Group::start(command).with_context(|| format!("cannot start {name}"))?;
+        Ok(Self { name, group, log })
     }
 
     /// Waits until `ready` says so; fails when the server ends before, or after `limit`.
     pub(crate) fn wait_until(&mut self, limit: Duration, ready: impl Fn() -> bool) -> anyhow::Result<()> {
         let started = Instant::now();
         while !ready() {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.group.child.try_wait()? {
                 bail!(
                     "{} ended with {status}; its log is {}",
                     self.name,
@@ -94,29 +136,6 @@ impl Server {
             sleep(Duration::from_millis(100));
         }
         Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The group, because LocalStack is a supervisor with a child.
-        let group = format!("-{}", self.child.id());
-        let signal = |name: &str| {
-            Command::new("kill")
-                .args([name, "--", &group])
-                .stderr(Stdio::null())
-                .status()
-        };
-        let _ = signal("-TERM");
-        let started = Instant::now();
-        while started.elapsed() < GRACE {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        let _ = signal("-KILL");
-        let _ = self.child.wait();
     }
 }
 

@@ -74,7 +74,7 @@ const OWNED: [(&str, &[&str], &str); 8] = [
     ),
     (
         "age",
-        &["afterbay-keys", "afterbay-sops (dev)"],
+        &["afterbay-keys", "afterbay-sops (dev)", "afterbay-decrypt (dev)"],
         "only keys opens age files",
     ),
     ("anyhow", &["afterbay", "xtask", "e2e"], "stages have error enums"),
