@@ -172,6 +172,13 @@ async fn works_with_any_bound() {
 }
 
 #[tokio::test]
+async fn can_run_on_any_thread() {
+    let ring = ring();
+    let keys = tokio::spawn(async move { ring.unwrap_all(vec![request(vec![to_alice()])]).await });
+    assert!(keys.await.unwrap().outcome(&to_alice()).unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_descriptor_is_read_once() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer
