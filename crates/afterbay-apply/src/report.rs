@@ -98,6 +98,24 @@ pub struct Counts {
     pub deferred: usize,
 }
 
+impl fmt::Display for Counts {
+    /// The counts that are not zero: `2 created, 1 configured`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { created, configured, unchanged, pruned, skipped, deferred: _ } = *self;
+        let counts = [
+            (created, Action::Created),
+            (configured, Action::Configured),
+            (unchanged, Action::Unchanged),
+            (pruned, Action::Pruned),
+            (skipped, Action::Skipped),
+        ];
+        let parts: Vec<String> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, action)| format!("{count} {action}")).collect();
+        f.write_str(if parts.is_empty() { "nothing to do" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// What a run did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

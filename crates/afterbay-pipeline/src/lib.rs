@@ -1,1 +1,21 @@
-//! afterbay-pipeline.
+//! The stages in order, and nothing else: no policy, no special case.
+//!
+//! ```text
+//! Target ─► fetch ─► open (files) ─► render ─► open (objects) ─► normalize ─► plan ─► apply ─► RunReport
+//!                 keys ┘                    keys ┘
+//! ```
+//!
+//! Each step consumes what the one before made, so that what is not decrypted cannot be planned. Progress
+//! goes out as [`StageEvent`]s; whoever calls draws them.
+
+mod error;
+mod event;
+mod report;
+mod run;
+mod target;
+
+pub use error::{Finding, RunError};
+pub use event::{Emit, Stage, StageEvent};
+pub use report::{DecryptReport, RunReport};
+pub use run::{apply, build, prove, run};
+pub use target::{Build, Destination, Target};

@@ -1,1 +1,22 @@
-fn main() {}
+//! The `afterbay` command.
+
+mod archive;
+mod arguments;
+mod cli;
+mod commands;
+mod exit;
+mod failure;
+mod hardening;
+mod logging;
+mod masking;
+mod output;
+mod progress;
+mod stream;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    logging::start();
+    let refused = hardening::harden();
+    cli::run(&refused).into()
+}

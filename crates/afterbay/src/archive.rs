@@ -1,0 +1,248 @@
+//! The tar stream between `fetch`, `decrypt` and `render`: a revision's files, nothing unpacked.
+//!
+//! The first entry is a pax global header (POSIX.1-2017, pax "Interchange Format") that carries the commit
+//! as `comment`, as `git archive` writes it, and the remote and reference under names of our own.
+
+use std::io::{self, Read, Write};
+
+use afterbay_manifest::{Entry, FileTree, Revision, Snapshot, TreeError, TreePath};
+use tar::{Archive, Builder, EntryType, Header};
+use thiserror::Error;
+
+/// The most a stream may hold, so that a hostile one cannot fill the memory.
+const MAX_TOTAL: u64 = 512 << 20;
+
+const COMMIT: &str = "comment";
+const REFERENCE: &str = "AFTERBAY.reference";
+const REMOTE: &str = "AFTERBAY.remote";
+
+/// Why a tar stream could not be read or written.
+#[derive(Debug, Error)]
+pub(crate) enum ArchiveError {
+    /// The stream is not a tar stream, ends early, or cannot be read or written.
+    #[error("cannot {action} the tar stream; it comes from `afterbay fetch`, `afterbay decrypt` or `git archive`")]
+    Stream {
+        /// `read` or `write`.
+        action: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// An entry's name leaves the tree.
+    #[error("entry of the tar stream: {0}")]
+    Path(#[from] TreeError),
+    /// An entry is neither a file, a directory nor a symbolic link.
+    #[error("{path}: entries of type {kind:?} are not accepted in a tar stream")]
+    Kind {
+        /// The entry.
+        path: TreePath,
+        /// Its type.
+        kind: EntryType,
+    },
+    /// A symbolic link leaves the tree.
+    #[error("{path}: symbolic link to {target} leaves the tree")]
+    Link {
+        /// The link.
+        path: TreePath,
+        /// Its target.
+        target: String,
+    },
+    /// The stream holds too much.
+    #[error("the tar stream holds more than {} MiB; select less with --path", MAX_TOTAL >> 20)]
+    TooLarge,
+}
+
+/// Writes the files of a tree: opened text where `only` and decryption say so, else the source.
+///
+/// `keep` says which paths are written.
+pub(crate) fn write(
+    out: impl Write,
+    snapshot: &Snapshot,
+    remote: Option<&str>,
+    keep: impl Fn(&TreePath) -> bool,
+) -> Result<(), ArchiveError> {
+    let failed = |source| ArchiveError::Stream { action: "write", source };
+    let mut builder = Builder::new(out);
+    builder.mode(tar::HeaderMode::Deterministic);
+    write_global_header(&mut builder, &snapshot.revision, remote).map_err(failed)?;
+    for (path, entry) in snapshot.tree.entries().filter(|(path, _)| keep(path)) {
+        write_entry(&mut builder, path, entry).map_err(failed)?;
+    }
+    builder.into_inner().and_then(|mut out| out.flush()).map_err(failed)
+}
+
+fn write_entry(builder: &mut Builder<impl Write>, path: &TreePath, entry: &Entry) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_mtime(0);
+    match entry {
+        Entry::File(file) => {
+            let (content, _) = file.expose_content();
+            header.set_entry_type(EntryType::Regular);
+            header.set_mode(if file.is_executable() { 0o755 } else { 0o644 });
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, path.as_str(), content)
+        }
+        Entry::Link(target) => {
+            header.set_entry_type(EntryType::Symlink);
+            header.set_mode(0o777);
+            header.set_size(0);
+            builder.append_link(&mut header, path.as_str(), &**target)
+        }
+        // `git archive` writes a submodule as an empty directory.
+        Entry::Submodule(_) => {
+            header.set_entry_type(EntryType::Directory);
+            header.set_mode(0o755);
+            header.set_size(0);
+            builder.append_data(&mut header, format!("{}/", path.as_str()), io::empty())
+        }
+    }
+}
+
+fn write_global_header(
+    builder: &mut Builder<impl Write>,
+    revision: &Revision,
+    remote: Option<&str>,
+) -> io::Result<()> {
+    let records = [
+        (COMMIT, revision.commit.as_deref()),
+        (REFERENCE, revision.reference.as_deref()),
+        (REMOTE, remote),
+    ];
+    let body: String =
+        records.into_iter().filter_map(|(key, value)| value.map(|value| pax_record(key, value))).collect();
+    if body.is_empty() {
+        return Ok(());
+    }
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::XGlobalHeader);
+    header.set_path("pax_global_header")?;
+    header.set_mode(0o644);
+    header.set_size(body.len() as u64);
+    header.set_cksum();
+    builder.append(&header, body.as_bytes())
+}
+
+/// `LENGTH key=value\n`, in which the length counts itself.
+fn pax_record(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    format!("{length} {key}={value}\n")
+}
+
+/// Reads a tar stream into a tree, with the revision and the remote it carries.
+pub(crate) fn read(input: impl Read) -> Result<(Snapshot, Option<String>), ArchiveError> {
+    let failed = |source| ArchiveError::Stream { action: "read", source };
+    let mut tree = FileTree::new();
+    let (mut revision, mut remote) = (Revision::UNKNOWN, None);
+    let mut left = MAX_TOTAL;
+    let mut archive = Archive::new(input);
+    for entry in archive.entries().map_err(failed)? {
+        let mut entry = entry.map_err(failed)?;
+        left = left.checked_sub(entry.size()).ok_or(ArchiveError::TooLarge)?;
+        let kind = entry.header().entry_type();
+        if kind.is_pax_global_extensions() {
+            let mut body = Vec::new();
+            entry.read_to_end(&mut body).map_err(failed)?;
+            read_global_header(&body, &mut revision, &mut remote);
+            continue;
+        }
+        let path = TreePath::root().join(&String::from_utf8_lossy(&entry.path_bytes()))?;
+        match kind {
+            EntryType::Regular | EntryType::Continuous => {
+                let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).map_err(failed)?;
+                tree.insert_file(path, content, executable);
+            }
+            EntryType::Symlink => {
+                let target = entry.link_name_bytes().unwrap_or_default();
+                tree.insert_link(path, &String::from_utf8_lossy(&target));
+            }
+            EntryType::Directory => {}
+            kind => return Err(ArchiveError::Kind { path, kind }),
+        }
+    }
+    match tree.escaping_links().into_iter().next() {
+        Some((path, target)) => Err(ArchiveError::Link { path, target }),
+        None => Ok((Snapshot { revision, tree }, remote)),
+    }
+}
+
+fn read_global_header(body: &[u8], revision: &mut Revision, remote: &mut Option<String>) {
+    for record in tar::PaxExtensions::new(body).flatten() {
+        let (Ok(key), Ok(value)) = (record.key(), record.value()) else { continue };
+        match key {
+            COMMIT => revision.commit = Some(value.to_owned()),
+            REFERENCE => revision.reference = Some(value.to_owned()),
+            REMOTE => *remote = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let mut tree = FileTree::new();
+        tree.insert_file(TreePath::parse("apps/db.yaml").unwrap(), b"a: 1\n".to_vec(), false);
+        tree.insert_file(TreePath::parse("run.sh").unwrap(), b"#!".to_vec(), true);
+        tree.insert_link(TreePath::parse("apps/link.yaml").unwrap(), "db.yaml");
+        let revision = Revision { reference: Some("main".into()), commit: Some("9c5b".repeat(10)) };
+        Snapshot { revision, tree }
+    }
+
+    fn written(keep: impl Fn(&TreePath) -> bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut out, &snapshot(), Some("https://git.example/fleet"), keep).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_tree_survives_the_pipe() {
+        let (read, remote) = read(&*written(|_| true)).unwrap();
+        assert_eq!(read.revision, snapshot().revision);
+        assert_eq!(remote.as_deref(), Some("https://git.example/fleet"));
+        let paths: Vec<&str> = read.tree.entries().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["apps/db.yaml", "apps/link.yaml", "run.sh"]);
+        let (real, file) = read.tree.file(&TreePath::parse("apps/link.yaml").unwrap()).unwrap();
+        assert_eq!((real.as_str(), file.source()), ("apps/db.yaml", &b"a: 1\n"[..]));
+        assert!(read.tree.file(&TreePath::parse("run.sh").unwrap()).unwrap().1.is_executable());
+    }
+
+    #[test]
+    fn only_what_is_kept_is_written() {
+        let (read, _) = read(&*written(|path| path.as_str() == "run.sh")).unwrap();
+        assert_eq!(read.tree.entries().count(), 1);
+    }
+
+    #[test]
+    fn the_length_of_a_record_counts_itself() {
+        for length in [1, 5, 80, 88, 89, 90, 91, 985] {
+            let record = pax_record("comment", &"x".repeat(length));
+            let (number, _) = record.split_once(' ').unwrap();
+            assert_eq!(number.parse::<usize>().unwrap(), record.len());
+        }
+    }
+
+    #[test]
+    fn links_that_leave_the_tree_are_refused() {
+        let mut tree = FileTree::new();
+        tree.insert_link(TreePath::parse("a/link").unwrap(), "../../etc/passwd");
+        let mut out = Vec::new();
+        write(&mut out, &Snapshot { revision: Revision::UNKNOWN, tree }, None, |_| true).unwrap();
+        insta::assert_snapshot!(read(&*out).unwrap_err(), @"a/link: symbolic link to ../../etc/passwd leaves the tree");
+    }
+
+    #[test]
+    fn what_is_not_tar_is_named() {
+        insta::assert_snapshot!(
+            read(&b"apiVersion: v1\n".repeat(100)[..]).unwrap_err(),
+            @"cannot read the tar stream; it comes from `afterbay fetch`, `afterbay decrypt` or `git archive`"
+        );
+    }
+}

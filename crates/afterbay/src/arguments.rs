@@ -1,0 +1,11 @@
+//! Groups of flags that commands share, and what the stages make of them.
+
+mod cluster;
+mod decrypt;
+mod keys;
+mod source;
+
+pub(crate) use cluster::{ClusterArguments, InventoryArguments};
+pub(crate) use decrypt::DecryptArguments;
+pub(crate) use keys::KeyArguments;
+pub(crate) use source::SourceArguments;

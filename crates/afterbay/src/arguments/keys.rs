@@ -1,0 +1,64 @@
+//! Keys: where they come from, and what a file may ask for.
+
+use std::path::PathBuf;
+
+use afterbay_keys::{Allow, Endpoint, KeyEnvironment, KeyOptions, RsaKeySource};
+use afterbay_manifest::SecretBytes;
+use anyhow::Context as _;
+use clap::Args;
+
+/// The variable that holds an RSA private key in PEM.
+const EYAML_VARIABLE: &str = "EYAML_PRIVATE_KEY";
+
+/// Flags of the keys stage. Identities themselves are never an argument.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct KeyArguments {
+    /// File with age identities, besides `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE` and `~/.config/sops/age/keys.txt` (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    age_key_file: Vec<PathBuf>,
+
+    /// File with an RSA private key in PEM for hiera-eyaml tokens, besides `EYAML_PRIVATE_KEY` (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    eyaml_private_key_file: Vec<PathBuf>,
+
+    /// Endpoint of AWS KMS instead of the region's own
+    #[arg(long, value_name = "URL")]
+    kms_endpoint: Option<String>,
+
+    /// IAM roles that an encrypted file may name: `any`, `none`, or ARNs separated by commas
+    #[arg(long, value_name = "LIST", default_value = "any")]
+    allow_role: String,
+
+    /// AWS profiles that an encrypted file may name: `any`, `none`, or names separated by commas
+    #[arg(long, value_name = "LIST", default_value = "any")]
+    allow_profile: String,
+}
+
+impl KeyArguments {
+    /// What the keys stage makes of the flags and the environment.
+    pub(crate) fn options(&self) -> anyhow::Result<KeyOptions> {
+        let mut options = KeyOptions::new(KeyEnvironment::from_process());
+        options.age_key_files.clone_from(&self.age_key_file);
+        options.rsa_keys = self.eyaml_private_key_file.iter().cloned().map(RsaKeySource::File).collect();
+        if let Some(pem) = std::env::var_os(EYAML_VARIABLE) {
+            let pem = SecretBytes::new(pem.into_encoded_bytes());
+            options.rsa_keys.push(RsaKeySource::Inline { name: EYAML_VARIABLE.to_owned(), pem });
+        }
+        options.kms.endpoint = match &self.kms_endpoint {
+            Some(url) => Some(Endpoint::parse(url).context("--kms-endpoint")?),
+            None => None,
+        };
+        options.kms.allow_role = allow(&self.allow_role);
+        options.kms.allow_profile = allow(&self.allow_profile);
+        Ok(options)
+    }
+}
+
+fn allow(text: &str) -> Allow {
+    match text {
+        "any" => Allow::Any,
+        "none" => Allow::None,
+        list => Allow::Only(list.split(',').map(|entry| entry.trim().to_owned()).collect()),
+    }
+}

@@ -1,0 +1,112 @@
+//! The command line: which command, and what becomes of its result.
+
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{apply, completion, decrypt, delete, fetch, inventory, normalize, render, version};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::Verbosity;
+
+/// Take a Git revision, open its encrypted secrets in memory, and apply it to Kubernetes
+#[derive(Debug, Parser)]
+#[command(name = "afterbay", version = version::TEXT, after_help = Exit::TABLE, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Print errors and warnings only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Apply(apply::Apply),
+    Delete(delete::Delete),
+    Inventory(inventory::Inventory),
+    Fetch(fetch::Fetch),
+    Decrypt(decrypt::Decrypt),
+    Render(render::Render),
+    Normalize(normalize::Normalize),
+    Completion(completion::Completion),
+    Version(version::Version),
+}
+
+/// Runs the command that the arguments name. `refused` is what hardening could not do.
+pub(crate) fn run(refused: &[&str]) -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap writes help to standard output and mistakes to standard error.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            return if error.print().is_ok() { exit } else { Exit::Failure };
+        }
+    };
+    for problem in refused {
+        eprintln!("warning: {problem}; an opened secret could be read from this process");
+    }
+    let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    match execute(cli.command, verbosity) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            let _ = io::stderr().write_all(failure.render().as_bytes());
+            failure.exit
+        }
+    }
+}
+
+fn execute(command: Command, verbosity: Verbosity) -> Result<(), Failure> {
+    // The commands without a cluster or a key service need no runtime, and start faster without it.
+    let command = match command {
+        Command::Render(command) => return command.run(),
+        Command::Completion(command) => return command.run(),
+        Command::Version(command) => return command.run(),
+        other => other,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::Error::new(error).context("cannot start the async runtime"))?;
+    let result = runtime.block_on(async {
+        let work = async {
+            match command {
+                Command::Apply(command) => command.run(verbosity).await,
+                Command::Delete(command) => command.run(verbosity).await,
+                Command::Inventory(command) => command.run().await,
+                Command::Fetch(command) => command.run(verbosity).await,
+                Command::Decrypt(command) => command.run().await,
+                Command::Normalize(command) => command.run().await,
+                Command::Render(_) | Command::Completion(_) | Command::Version(_) => Ok(()),
+            }
+        };
+        tokio::select! {
+            result = work => result,
+            () = interrupted() => Err(Failure::interrupted()),
+        }
+    });
+    // A blocking fetch may still wait for the network; nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// Completes on Ctrl-C or SIGTERM.
+async fn interrupted() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub(crate) mod apply;
+pub(crate) mod completion;
+pub(crate) mod decrypt;
+pub(crate) mod delete;
+pub(crate) mod fetch;
+pub(crate) mod inventory;
+pub(crate) mod normalize;
+pub(crate) mod render;
+pub(crate) mod version;

@@ -1,0 +1,137 @@
+//! `afterbay apply`.
+
+use std::io;
+use std::path::PathBuf;
+
+use afterbay_apply::{ApplyOptions, Conflicts, FIELD_MANAGER, Mode, Prune};
+use afterbay_decrypt::OpenedFiles;
+use afterbay_keys::KeyRing;
+use afterbay_manifest::TreePath;
+use afterbay_pipeline::{Build, Destination, RunReport, StageEvent, Target};
+use clap::{ArgGroup, Args, ValueEnum};
+
+use crate::arguments::{ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, SourceArguments};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::progress::{Progress, Verbosity};
+use crate::stream;
+
+/// Apply a revision, or objects from a file or a pipe, to a cluster
+///
+/// Nothing is written before everything was fetched, opened, checked and dry-run. Nothing is pruned when anything
+/// failed.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("input").required(true).args(["url", "file"]))]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    source: SourceArguments,
+
+    /// Directory of the revision to build
+    #[arg(long, value_name = "DIR", default_value = ".", conflicts_with = "file")]
+    path: String,
+
+    /// YAML or JSON objects instead of a revision; `-` is standard input
+    #[arg(long = "filename", short = 'f', value_name = "FILE", id = "file")]
+    file: Option<PathBuf>,
+
+    #[command(flatten)]
+    cluster: ClusterArguments,
+
+    /// Delete what the inventory has and this revision has not
+    #[arg(long, requires = "inventory")]
+    prune: bool,
+
+    /// Name of the inventory, which remembers in the cluster what is owned
+    #[arg(long, value_name = "NAME")]
+    inventory: Option<String>,
+
+    #[command(flatten)]
+    inventory_options: InventoryArguments,
+
+    /// Report what would be done and write nothing
+    #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "server")]
+    dry_run: Option<DryRun>,
+
+    /// Take over fields that other managers own
+    #[arg(long)]
+    force_conflicts: bool,
+
+    /// Name under which fields are owned
+    #[arg(long, value_name = "NAME", default_value = FIELD_MANAGER)]
+    field_manager: String,
+
+    /// Form of the result on standard output
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    output: Format,
+
+    #[command(flatten)]
+    keys: KeyArguments,
+
+    #[command(flatten)]
+    decrypt: DecryptArguments,
+}
+
+/// Where a dry-run is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    /// The API server judges every object
+    Server,
+}
+
+impl Apply {
+    pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
+        let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
+        let ring = KeyRing::new(self.keys.options().map_err(usage)?);
+        let progress = Progress::new(verbosity);
+        let destination = self.destination();
+        let report = match &self.source.url {
+            Some(url) => {
+                let target = Target { build: self.build(url, &progress).map_err(usage)?, destination };
+                afterbay_pipeline::run(&target, &ring, &mut |event| progress.show(&event)).await.map_err(Failure::from)
+            }
+            None => self.pipe(&destination, &ring, &progress).await,
+        };
+        progress.finish();
+        self.print(&report?)
+    }
+
+    fn build(&self, url: &str, progress: &Progress) -> anyhow::Result<Build> {
+        Ok(Build {
+            source: self.source.options(url, progress.fetch_listener())?,
+            path: TreePath::parse(&self.path)?,
+            decrypt: self.decrypt.options()?,
+        })
+    }
+
+    /// Objects that come without a revision, and whose provenance nobody knows.
+    async fn pipe(&self, destination: &Destination, ring: &KeyRing, progress: &Progress) -> Result<RunReport, Failure> {
+        let rendered = stream::read(self.file.as_deref())?;
+        let options = self.decrypt.options().map_err(|error| Failure::other(Exit::Usage, &error))?;
+        let decrypted = afterbay_pipeline::prove(rendered, OpenedFiles::default(), ring, &options).await?;
+        let decrypt = afterbay_pipeline::DecryptReport::new(&decrypted, ring.notes());
+        let emit = &mut |event: StageEvent| progress.show(&event);
+        let apply = afterbay_pipeline::apply(decrypted, destination, emit).await?;
+        Ok(RunReport { decrypt, apply })
+    }
+
+    fn destination(&self) -> Destination {
+        let namespace = self.cluster.namespace.as_deref();
+        let inventory = self.inventory.as_deref().map(|name| self.inventory_options.options(name, namespace));
+        let apply = ApplyOptions {
+            field_manager: self.field_manager.clone(),
+            namespace: namespace.map(str::to_owned),
+            conflicts: if self.force_conflicts { Conflicts::Override } else { Conflicts::Report },
+            prune: if self.prune { Prune::Delete } else { Prune::Keep },
+            mode: if self.dry_run.is_some() { Mode::DryRun } else { Mode::Write },
+            ..ApplyOptions::default()
+        };
+        Destination { connect: self.cluster.options(), apply, inventory }
+    }
+
+    fn print(&self, report: &RunReport) -> Result<(), Failure> {
+        output::warnings(report);
+        output::report(report, self.output, &mut io::stdout().lock())?;
+        Ok(())
+    }
+}

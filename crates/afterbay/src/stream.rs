@@ -1,0 +1,120 @@
+//! The YAML stream between `render`, `normalize` and `apply -f -`.
+//!
+//! Its first lines may say which revision it is; provenance does not cross a pipe.
+
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
+
+use afterbay_manifest::yaml::Table;
+use afterbay_manifest::{Node, Object, RenderedSet, Revision, TreePath, yaml};
+use anyhow::Context as _;
+
+use crate::failure::Failure;
+use crate::masking;
+
+/// The most a stream may hold, in bytes.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// Comment lines at the top that carry the revision.
+const REFERENCE: &str = "# afterbay.reference: ";
+const COMMIT: &str = "# afterbay.commit: ";
+
+/// Whether plaintext may be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reveal {
+    /// To a pipe or a file; a terminal shows masked values.
+    NotOnTerminal,
+    /// Everywhere.
+    Everywhere,
+}
+
+impl Reveal {
+    /// Whether values are printed here.
+    pub(crate) fn shows_plaintext(self) -> bool {
+        self == Self::Everywhere || !io::stdout().is_terminal()
+    }
+}
+
+/// All bytes of a file, or of standard input for `-` or nothing.
+pub(crate) fn input(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => fs::File::open(path)
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+            .with_context(|| format!("cannot read {}", path.display()))?,
+        None => {
+            io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes).context("cannot read standard input")?
+        }
+    };
+    anyhow::ensure!(length as u64 <= MAX_BYTES, "the input holds more than {} MiB", MAX_BYTES >> 20);
+    Ok(bytes)
+}
+
+/// What messages call an input.
+pub(crate) fn name(file: Option<&Path>) -> TreePath {
+    let stdin = || TreePath::parse("standard input").unwrap_or_default();
+    match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => TreePath::parse(&path.to_string_lossy()).unwrap_or_else(|_| stdin()),
+        None => stdin(),
+    }
+}
+
+/// The objects of a stream, as `kubectl apply -f` reads them, with the revision they carry.
+pub(crate) fn read(file: Option<&Path>) -> Result<RenderedSet, Failure> {
+    let text = input(file)?;
+    let objects = afterbay_render::read_objects(&text, &name(file), Table::Kubectl)
+        .map_err(|errors| Failure::from(afterbay_pipeline::RunError::from(errors)))?;
+    Ok(RenderedSet { revision: revision(&text), objects, warnings: Vec::new() })
+}
+
+/// Prints objects, masked where plaintext may not be shown.
+pub(crate) fn write(
+    objects: &[Object],
+    revision: &Revision,
+    reveal: Reveal,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let nodes: Vec<Node> = if reveal.shows_plaintext() {
+        objects.iter().map(|object| object.body().clone()).collect()
+    } else {
+        objects.iter().map(masking::masked).collect()
+    };
+    let mut head = String::new();
+    for (mark, value) in [(REFERENCE, &revision.reference), (COMMIT, &revision.commit)] {
+        if let Some(value) = value {
+            head.push_str(mark);
+            head.push_str(value);
+            head.push('\n');
+        }
+    }
+    out.write_all(head.as_bytes()).and_then(|()| out.write_all(yaml::emit(&nodes).as_bytes())).context("standard output")
+}
+
+fn revision(text: &[u8]) -> Revision {
+    let mut revision = Revision::UNKNOWN;
+    for line in text.split(|byte| *byte == b'\n').take_while(|line| line.starts_with(b"#")) {
+        let Ok(line) = std::str::from_utf8(line) else { break };
+        if let Some(reference) = line.strip_prefix(REFERENCE) {
+            revision.reference = Some(reference.trim_end().to_owned());
+        } else if let Some(commit) = line.strip_prefix(COMMIT) {
+            revision.commit = Some(commit.trim_end().to_owned()).filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        }
+    }
+    revision
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_is_carried_in_comments() {
+        let expected = Revision { reference: Some("main".into()), commit: Some("9c5b".repeat(10)) };
+        let mut out = Vec::new();
+        write(&[], &expected, Reveal::Everywhere, &mut out).unwrap();
+        assert_eq!(revision(&out), expected);
+        assert_eq!(revision(b"apiVersion: v1\n# afterbay.commit: abc\n"), Revision::UNKNOWN);
+        assert_eq!(revision(b"# afterbay.commit: not hex\n"), Revision::UNKNOWN);
+    }
+}
