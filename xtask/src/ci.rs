@@ -117,16 +117,7 @@ fn deny() -> anyhow::Result<Outcome> {
     if find_program(&["cargo-deny"]).is_none() {
         anyhow::bail!("cargo-deny is missing; run `cargo install --locked cargo-deny`");
     }
-    let arguments = [
-        "deny",
-        "--workspace",
-        "--all-features",
-        "--offline",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ];
+    let arguments = ["deny", "--workspace", "check", "bans", "licenses", "sources"];
     passed(&mut cargo(arguments))
 }
 
