@@ -31,9 +31,9 @@ pub enum DecryptError {
         /// What exempts it.
         reason: ExemptionReason,
     },
-    /// Only some of the sealed documents of a stream are exempt.
+    /// Only some of the sealed documents of a stream, or items of a List, are exempt.
     #[error(
-        "{place}: {object} stays sealed ({reason}) and other sealed documents of the file do not; move it to a \
+        "{place}: {object} is to stay sealed ({reason}) and other sealed parts of the file are not; move it to a \
          file of its own, because a SOPS file is opened as a whole"
     )]
     PartlyExempt {
@@ -151,6 +151,12 @@ pub enum Leftover {
         /// The start of the token.
         token: String,
     },
+    /// A SOPS file as a value.
+    #[error(
+        "a whole SOPS file as a value, and those are not opened yet; keep it as a file that the build reads, or \
+         write its values into the Secret"
+    )]
+    SopsFile,
     /// Base64 of a Secret that decodes to something sealed.
     #[error("its base64 decodes to text with {token}; put the sealed value itself under stringData instead")]
     Encoded {
@@ -204,6 +210,7 @@ fn tried(failures: &[KeyFailure]) -> String {
 
 fn sources(from: &[Sealed]) -> String {
     let sources = from.iter().map(|source| match source {
+        Sealed::Ciphertext { file, path, .. } if path.is_root() => file.to_string(),
         Sealed::Ciphertext { file, path, .. } => format!("{file} ({path})"),
         Sealed::Lookup { kind, name } => format!("{kind} {name} of the cluster"),
     });

@@ -104,6 +104,16 @@ impl Scan<'_> {
             .collect();
         let of_sops = sealed.iter().filter(|(_, head)| head.sops).count();
         let whole = exempt.iter().filter(|(_, head, _)| head.sops).count() == of_sops;
+        for (document, head) in sealed
+            .iter()
+            .filter(|(_, head)| head.annotated_item && reason(head).is_none())
+        {
+            self.errors.push(DecryptError::PartlyExempt {
+                place: Place::new(path.clone(), document.position),
+                object: format!("an item of {}", head.object),
+                reason: ExemptionReason::Annotation,
+            });
+        }
         for (document, head, reason) in exempt {
             let place = Place::new(path.clone(), document.position);
             let object = head.object.clone();

@@ -15,6 +15,8 @@ pub(crate) struct Head {
     pub(crate) object: String,
     /// Whether it carries Flux's annotation `decrypt: disabled`.
     pub(crate) annotated: bool,
+    /// Whether it is a List and an item of it carries the annotation.
+    pub(crate) annotated_item: bool,
     /// Whether it holds a `sops` block or a token of SOPS.
     pub(crate) sops: bool,
     /// Whether it holds a `sops` block or anything like a token.
@@ -27,12 +29,12 @@ impl Head {
     /// Reads the top of a document; `None` if it has no content.
     pub(crate) fn of(document: &Document) -> Option<Self> {
         let root = document.root.as_ref()?;
-        let annotation = entry(root, &["metadata", "annotations", exemption::ANNOTATION]).and_then(text);
         let has_metadata = entry(root, &["sops"]).is_some_and(is_mapping);
         Some(Self {
             gvk: gvk(root),
             object: object(root),
-            annotated: annotation.is_some_and(exemption::is_disabled),
+            annotated: is_annotated(root),
+            annotated_item: items(root).into_iter().any(is_annotated),
             sops: has_metadata || holds(root, afterbay_sops::contains_token),
             sealed: has_metadata || holds(root, |text| text.contains("ENC[")),
             items: items(root).iter().map(|item| gvk(item)).collect(),
@@ -96,35 +98,6 @@ pub(crate) fn declassify(root: &mut Element) {
     }
 }
 
-/// Whether any of the fields that [`declassify`] is about is sealed.
-pub(crate) fn has_sealed_identity(root: &Element) -> bool {
-    let sealed = |object: &Element| {
-        [
-            &["apiVersion"][..],
-            &["kind"],
-            &["metadata", "name"],
-            &["metadata", "namespace"],
-            &["type"],
-        ]
-        .iter()
-        .filter_map(|keys| entry(object, keys))
-        .any(|field| matches!(&field.kind, ElementKind::Opened(_, provenance) if !provenance.is_plain()))
-    };
-    sealed(root) || items(root).into_iter().any(sealed)
-}
-
-/// Whether the `sops` block of a document, as the file holds it, selects what is encrypted, rather than
-/// what is not. Then a sealed name was sealed on purpose.
-pub(crate) fn selects_encrypted(source: &Document) -> bool {
-    const RULES: [&str; 3] = ["encrypted_suffix", "encrypted_regex", "encrypted_comment_regex"];
-    let Some(root) = &source.root else { return false };
-    RULES.iter().any(|rule| {
-        entry(root, &["sops", rule])
-            .and_then(text)
-            .is_some_and(|value| !value.is_empty())
-    })
-}
-
 /// Visits every scalar below an element.
 pub(crate) fn scalars<'a>(element: &'a Element, visit: &mut dyn FnMut(&'a ElementKind)) {
     match &element.kind {
@@ -145,6 +118,11 @@ pub(crate) fn scalars<'a>(element: &'a Element, visit: &mut dyn FnMut(&'a Elemen
         ElementKind::Alias(_) => {}
         scalar => visit(scalar),
     }
+}
+
+fn is_annotated(object: &Element) -> bool {
+    let annotation = entry(object, &["metadata", "annotations", exemption::ANNOTATION]);
+    annotation.and_then(text).is_some_and(exemption::is_disabled)
 }
 
 fn object(root: &Element) -> String {

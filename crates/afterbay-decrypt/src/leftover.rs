@@ -38,7 +38,11 @@ pub(crate) fn in_text(gvk: &Gvk, path: &KeyPath, text: &str) -> Option<Leftover>
         return None;
     }
     if afterbay_sops::contains_token(text) {
-        return Some(Leftover::SopsToken);
+        return Some(if is_sops_file(text) {
+            Leftover::SopsFile
+        } else {
+            Leftover::SopsToken
+        });
     }
     let token = eyaml::find_sealed(text)?;
     Some(if is_name(gvk, path) {
@@ -53,6 +57,19 @@ pub(crate) fn in_text(gvk: &Gvk, path: &KeyPath, text: &str) -> Option<Leftover>
     })
 }
 
+/// Whether a text is a SOPS file of any store, by the marks that kustomize-controller goes by
+/// (`internal/decryptor/decryptor.go`), and by JSON without spaces.
+fn is_sops_file(text: &str) -> bool {
+    let marks = [
+        "mac: ENC[",
+        "\"mac\": \"ENC[",
+        "\"mac\":\"ENC[",
+        "sops_mac=ENC[",
+        "[sops]",
+    ];
+    afterbay_sops::contains_token(text) && marks.iter().any(|mark| text.contains(mark))
+}
+
 /// What is sealed in a key of a map.
 pub(crate) fn in_key(key: &str) -> Option<Leftover> {
     if afterbay_sops::contains_token(key) {
@@ -64,7 +81,9 @@ pub(crate) fn in_key(key: &str) -> Option<Leftover> {
 /// What is sealed in the bytes that a `data` entry of a Secret stands for.
 pub(crate) fn in_data(bytes: &[u8]) -> Option<Leftover> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let token = if afterbay_sops::contains_token(text) {
+    let token = if is_sops_file(text) {
+        return Some(Leftover::SopsFile);
+    } else if afterbay_sops::contains_token(text) {
         "ENC[AES256_GCM,…]".to_owned()
     } else {
         eyaml::find_sealed(text)?

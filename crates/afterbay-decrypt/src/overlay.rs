@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use afterbay_manifest::yaml::{Document, ElementKind};
-use afterbay_manifest::{DataKeys, FileTree, Gvk, Place, SecretBytes, TreeError, TreePath, Warning, yaml};
-use afterbay_sops::{MacOutcome, OpenedFile, OpenedPart, SealedFile};
+use afterbay_manifest::{DataKeys, FileTree, Gvk, Place, SecretBytes, TreeError, TreePath, Warning};
+use afterbay_sops::{MacOutcome, OpenedFile, OpenedPart, SealedFile, SelectionRule};
 
 use crate::exemption::Exemptions;
 use crate::scalar::text_bytes;
@@ -121,7 +121,7 @@ impl OpenedFiles {
             parts,
             warnings,
         } = content;
-        declassify(tree, sealed, &parts, &mut documents);
+        declassify(sealed, &parts, &mut documents);
         for document in &documents {
             self.declared.add(sealed.file(), document);
             self.collect_values(document);
@@ -153,24 +153,12 @@ impl OpenedFiles {
     }
 }
 
-/// Makes the identity of objects plain where a file encrypts everything.
-fn declassify(tree: &FileTree, sealed: &SealedFile, parts: &[OpenedPart], documents: &mut [Document]) {
-    let is_sealed = |document: &Document| document.root.as_ref().is_some_and(head::has_sealed_identity);
-    if !documents.iter().any(is_sealed) {
-        return;
-    }
-    // The opened documents have no metadata any more; the rule is read from the source.
-    let source = tree
-        .file(sealed.file())
-        .ok()
-        .and_then(|(_, file)| yaml::parse(file.source()).ok());
-    let Some(source) = source else { return };
+/// Makes the identity of objects plain where a file encrypts everything. Where its rule selects what is
+/// encrypted, a sealed name was sealed on purpose.
+fn declassify(sealed: &SealedFile, parts: &[OpenedPart], documents: &mut [Document]) {
     for part in parts {
-        let block = sealed
-            .parts()
-            .get(part.part)
-            .and_then(|part| source.get(part.document));
-        if block.is_none_or(head::selects_encrypted) {
+        let rule = sealed.parts().get(part.part).map(|part| &part.metadata.rule);
+        if !rule.is_some_and(encrypts_everything) {
             continue;
         }
         for document in documents
@@ -181,5 +169,17 @@ fn declassify(tree: &FileTree, sealed: &SealedFile, parts: &[OpenedPart], docume
                 head::declassify(root);
             }
         }
+    }
+}
+
+/// Whether a rule names what stays plain, rather than what is encrypted.
+fn encrypts_everything(rule: &SelectionRule) -> bool {
+    match rule {
+        SelectionRule::UnencryptedSuffix(_)
+        | SelectionRule::UnencryptedRegex(_)
+        | SelectionRule::UnencryptedCommentRegex(_) => true,
+        SelectionRule::EncryptedSuffix(_)
+        | SelectionRule::EncryptedRegex(_)
+        | SelectionRule::EncryptedCommentRegex(_) => false,
     }
 }

@@ -86,8 +86,22 @@ fn an_operator_can_list_paths() {
 fn a_sops_stream_is_exempt_as_a_whole_or_not_at_all() {
     let stream = format!("{}---\n{}", sealed("annotated.yaml"), sealed("widget.yaml"));
     insta::assert_snapshot!(errors_of(run(tree(&[("stream.yaml", stream)]), &DecryptOptions::default())), @r#"
-    stream.yaml:1:1: Sealed/stays stays sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled) and other sealed documents of the file do not; move it to a file of its own, because a SOPS file is opened as a whole
+    stream.yaml:1:1: Sealed/stays is to stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled) and other sealed parts of the file are not; move it to a file of its own, because a SOPS file is opened as a whole
     "#);
+}
+
+#[test]
+fn an_item_of_a_list_cannot_be_exempt_by_itself() {
+    let list = sealed("list.yaml").replacen(
+        "name: one",
+        "name: one\n        annotations: {kustomize.toolkit.fluxcd.io/decrypt: disabled}",
+        1,
+    );
+    let error = errors_of(run(tree(&[("list.yaml", list)]), &DecryptOptions::default()));
+    assert!(
+        error.starts_with("list.yaml:1:1: an item of List is to stay sealed"),
+        "{error}"
+    );
 }
 
 #[test]
