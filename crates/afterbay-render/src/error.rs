@@ -1,5 +1,6 @@
 //! What can be wrong with a build. All of it is reported, each with its place.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use afterbay_manifest::{ObjectError, ObjectRef, Origin, Place, TreeError, TreePath};
@@ -259,30 +260,26 @@ impl fmt::Display for RenderErrors {
     }
 }
 
-/// Joins the unsupported fields of all files into one error, in the place of the first.
+/// Joins the unsupported fields of all files into one error, in the place of the first. A base that two overlays
+/// list is reported once.
 fn merge_unsupported(errors: Vec<RenderError>) -> Vec<RenderError> {
     let mut merged: Vec<RenderError> = Vec::with_capacity(errors.len());
     let mut at = None;
+    let (mut seen, mut seen_fields) = (BTreeSet::new(), BTreeSet::new());
     for error in errors {
-        match (error, at) {
-            (RenderError::Unsupported { fields: more }, Some(index)) => {
-                if let Some(RenderError::Unsupported { fields }) = merged.get_mut(index) {
-                    fields.extend(
-                        more.into_iter()
-                            .filter(|field| !fields.contains(field))
-                            .collect::<Vec<_>>(),
-                    );
-                }
+        let RenderError::Unsupported { fields } = error else {
+            if seen.insert(error.to_string()) {
+                merged.push(error);
             }
-            (error, _) => {
-                if matches!(error, RenderError::Unsupported { .. }) {
-                    at = Some(merged.len());
-                }
-                // A base that two overlays list is reported once.
-                if !merged.contains(&error) {
-                    merged.push(error);
-                }
-            }
+            continue;
+        };
+        let mut fields = fields;
+        fields.retain(|field| seen_fields.insert(field.clone()));
+        if let Some(RenderError::Unsupported { fields: all }) = at.and_then(|at: usize| merged.get_mut(at)) {
+            all.extend(fields);
+        } else {
+            at = Some(merged.len());
+            merged.push(RenderError::Unsupported { fields });
         }
     }
     merged

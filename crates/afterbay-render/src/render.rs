@@ -1,6 +1,6 @@
 //! The build: reads what a target lists, brings it together, and finishes it once at the root.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use afterbay_manifest::{FileTree, Object, Place, RenderedSet, Revision, TreePath, Warning};
 
@@ -23,12 +23,9 @@ pub fn render(tree: &FileTree, path: &TreePath, revision: Revision) -> Result<Re
     let resources = build.target(&located.target);
     let objects = build.finish(resources);
     // A file that two bases list is read twice; what there is to say about it is said once.
-    let mut warnings: Vec<Warning> = Vec::with_capacity(build.warnings.len());
-    for warning in build.warnings {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let mut warnings = build.warnings;
+    warnings.retain(|warning| seen.insert(warning.clone()));
     RenderErrors::check(
         build.errors,
         RenderedSet {

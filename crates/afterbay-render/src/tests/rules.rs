@@ -146,3 +146,45 @@ fn the_same_input_gives_the_same_output() {
         listing(&build(&files, "").unwrap())
     );
 }
+
+#[test]
+fn large_and_nasty_files_end_in_time() {
+    let objects = (0..5000).map(|index| config_map(&format!("c{index}")) + "data: {debug: yes}\n---");
+    let many = lines(objects);
+    let set = build(&[("many.yaml", &many)], "").unwrap();
+    assert_eq!((set.objects.len(), set.warnings.len()), (5000, 5000));
+
+    let nameless = "---\nkind: ConfigMap\n".repeat(5000);
+    assert_eq!(
+        build(&[("nameless.yaml", &nameless)], "").unwrap_err().0.len(),
+        5000
+    );
+
+    let long = format!(
+        "{}data:\n  text: |\n{}",
+        config_map("long"),
+        "    line\n".repeat(50_000)
+    );
+    assert_eq!(build(&[("long.yaml", &long)], "").unwrap().objects.len(), 1);
+
+    let deep = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: deep}}\ndata: {}",
+        "[".repeat(10_000)
+    );
+    assert!(build(&[("deep.yaml", &deep)], "").is_err());
+    assert!(build(&[("list.yaml", &"{kind: List, items: [".repeat(10_000))], "").is_err());
+}
+
+#[test]
+fn a_base_that_two_overlays_list_is_warned_about_once() {
+    let text = format!("{}data: {{debug: yes}}\n", config_map("a"));
+    let files = [
+        ("kustomization.yaml", "resources: [one, two]\n"),
+        ("one/kustomization.yaml", "resources: [../base]\nnamespace: one\n"),
+        ("two/kustomization.yaml", "resources: [../base]\nnamespace: two\n"),
+        ("base/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("base/a.yaml", &text),
+    ];
+    let set = build(&files, "").unwrap();
+    assert_eq!((set.objects.len(), set.warnings.len()), (2, 1));
+}
