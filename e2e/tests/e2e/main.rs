@@ -1,7 +1,9 @@
 //! The scenarios, one file each; `cargo xtask e2e` runs them.
 
 mod applies_a_revision;
+mod decrypts_eyaml;
 mod decrypts_with_age;
+mod decrypts_with_kms;
 mod prunes_what_left;
 
 use std::path::Path;
@@ -12,7 +14,9 @@ use e2e::Case;
 /// Scenarios that share the server with others.
 const CASES: &[Case] = &[
     ("applies_a_revision", applies_a_revision::run),
+    ("decrypts_eyaml", decrypts_eyaml::run),
     ("decrypts_with_age", decrypts_with_age::run),
+    ("decrypts_with_kms", decrypts_with_kms::run),
     ("prunes_what_left", prunes_what_left::run),
 ];
 
