@@ -6,6 +6,18 @@
 //!                     styles, positions         merge keys, aliases, duplicate keys
 //! ```
 //!
+//! ```
+//! use afterbay_manifest::yaml::{Table, parse};
+//!
+//! let documents = parse(b"mode: 0644\nenabled: yes\n")?;
+//! let kubectl = documents[0].resolve(Table::Kubectl)?.ok_or("empty")?;
+//! assert_eq!(kubectl.expose_json().to_string(), r#"{"mode":420,"enabled":true}"#);
+//! let kustomize = documents[0].resolve(Table::Kustomize)?.ok_or("empty")?;
+//! assert_eq!(kustomize.expose_json().to_string(), r#"{"mode":420,"enabled":"yes"}"#);
+//! assert_eq!(documents[0].ambiguous_scalars()[0].position.line, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Events come from one maintained parser; what Go's parsers make of them is decided here. Where that
 //! parser and go-yaml would read different values, the text is refused: the line breaks U+0085, U+2028 and
 //! U+2029, anchor names with other characters than letters, digits, `_` and `-`, and `{b:, c}`.

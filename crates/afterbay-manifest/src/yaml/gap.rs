@@ -136,16 +136,22 @@ impl Gap<'_> {
             }
         }
         for chunk in queue {
+            waiting += chunk.count;
             if chunk.kind == Kind::Head {
-                slots.extend(std::iter::repeat_n(self.foot_of_next(), waiting));
-                waiting = 0;
+                let feet = waiting - chunk.count;
+                self.place_feet(feet, &mut slots);
                 slots.extend(std::iter::repeat_n(self.head_of_next(), chunk.count));
-            } else {
-                waiting += chunk.count;
+                waiting = 0;
             }
         }
-        slots.extend(std::iter::repeat_n(self.foot_of_next(), waiting));
+        self.place_feet(waiting, &mut slots);
         slots
+    }
+
+    fn place_feet(&self, count: usize, slots: &mut Vec<Slot>) {
+        if count > 0 {
+            slots.extend(std::iter::repeat_n(self.foot_of_next(), count));
+        }
     }
 
     /// The innermost list or map in block style around the entry before.
@@ -281,8 +287,11 @@ impl Gap<'_> {
                     inline: false,
                 };
             }
-            let next = self.layout.entries.iter().find(|entry| entry.container == inner);
-            let Some(next) = next else {
+            let first = self
+                .layout
+                .entries
+                .partition_point(|entry| entry.start.byte < container.starts[0]);
+            let Some(next) = self.layout.entries.get(first) else {
                 return self.head_of_next();
             };
             item = next;

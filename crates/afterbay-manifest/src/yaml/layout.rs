@@ -76,14 +76,18 @@ impl Layout {
     }
 }
 
-/// The dash of a list item: on the line of the item's content or above it, in the list's column.
-pub(super) fn dash(text: &str, item: Mark, column: u32) -> Option<Mark> {
+/// The dash of a list item: on the line of the item's content or above it, in the list's column, and behind
+/// an offset.
+pub(super) fn dash(text: &str, item: Mark, column: u32, behind: usize) -> Option<Mark> {
     let offset = usize::try_from(column).ok()?.checked_sub(1)?;
     let mut line_end = item.byte;
     let mut line = item.line;
     loop {
         let line_start = text.get(..line_end)?.rfind('\n').map_or(0, |at| at + 1);
         let content = &text[line_start..line_end];
+        if line_end < behind {
+            return None;
+        }
         let comment = content.trim_start().starts_with('#');
         if !comment && content.as_bytes().get(offset) == Some(&b'-') {
             return Some(Mark {

@@ -311,5 +311,6 @@ fn item_start(text: &str, layout: &mut Layout, open: &Open, first: Mark, value: 
         let column = parent.map_or(1, |parent| layout.containers[parent].column);
         layout.containers[open.container].column = column;
     }
-    layout::dash(text, first, layout.containers[open.container].column).unwrap_or(first)
+    let behind = layout.entries.last().map_or(0, |entry| entry.start.byte);
+    layout::dash(text, first, layout.containers[open.container].column, behind).unwrap_or(first)
 }

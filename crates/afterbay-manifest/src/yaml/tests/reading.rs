@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use insta::assert_snapshot;
 
 use super::{Table, errors, json, node, parse};
+use crate::yaml::{ElementKind, Item, Pair, emit, emit_documents};
 use crate::{Node, Position, Scalar, Value};
 
 #[test]
@@ -125,6 +126,19 @@ fn admits_nesting_up_to_the_limit() {
     let text = format!("{}1{}", "[".repeat(512), "]".repeat(512));
     let parsed = parse(text.as_bytes()).unwrap();
     assert!(parsed[0].resolve(Table::Kustomize).unwrap().is_some());
+    let maps = format!("{}1{}", "{a: ".repeat(512), "}".repeat(512));
+    let documents = parse(maps.as_bytes()).unwrap();
+    let root = documents[0].resolve(Table::Kustomize).unwrap().unwrap();
+    assert_eq!(emit([&root]).lines().count(), 512);
+    let opened = emit_documents(&documents).unwrap();
+    assert_eq!(
+        std::str::from_utf8(opened.expose_bytes())
+            .unwrap()
+            .lines()
+            .count(),
+        512
+    );
+    assert!(documents[0].ambiguous_scalars().is_empty());
     let chained = format!("a: &a {0}1{1}\nb: {0}*a{1}\n", "[".repeat(500), "]".repeat(500));
     assert!(errors(Table::Kustomize, &chained).contains("with its aliases expanded"));
 }
@@ -225,6 +239,116 @@ fn reads_a_long_file_in_time_proportional_to_it() {
     assert_eq!(root.as_mapping().unwrap().len(), 33_333);
     assert!(
         started.elapsed() < std::time::Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+/// The entries of a list or map in one line each: `key`, `#comment` or `#comment inline`, with position.
+fn outline(kind: &ElementKind) -> Vec<String> {
+    let comment = |comment: &crate::yaml::Comment| {
+        let inline = if comment.inline { " inline" } else { "" };
+        format!(
+            "{}:{} #{}{inline}",
+            comment.position.line, comment.position.column, comment.text
+        )
+    };
+    match kind {
+        ElementKind::Sequence(items) => items
+            .iter()
+            .map(|item| match item {
+                Item::Comment(found) => comment(found),
+                Item::Element(element) => format!("{}:{}", element.position.line, element.position.column),
+            })
+            .collect(),
+        ElementKind::Mapping(pairs) => pairs
+            .iter()
+            .flat_map(|pair| match pair {
+                Pair::Comment(found) => vec![comment(found)],
+                Pair::Entry { key, value } => {
+                    let name = match &key.kind {
+                        ElementKind::Text(text) => text.text.to_string(),
+                        _ => "?".to_owned(),
+                    };
+                    let mut lines = vec![format!("{}:{} {name}", key.position.line, key.position.column)];
+                    lines.extend(outline(&value.kind).iter().map(|line| format!("  {line}")));
+                    lines
+                }
+            })
+            .collect(),
+        ElementKind::Text(_) | ElementKind::Opened(..) | ElementKind::Alias(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn comments_are_entries_of_their_container() {
+    let text = "# head\r\na: 1 # one\r\nb: # on key\r\n  # first\r\n  c: |  # in header\r\n    # text\r\n  # foot\r\nd:\r\n- x # x\r\n# between\r\n- y\r\n\r\n# last\r\n";
+    let documents = parse(text.as_bytes()).unwrap();
+    assert_snapshot!(outline(&documents[0].root.as_ref().unwrap().kind).join("\n"), @r"
+    1:1 # head
+    2:6 # one inline
+    2:1 a
+    3:4 # on key
+    3:1 b
+      4:3 # first
+      5:9 # in header inline
+      5:3 c
+      7:3 # foot
+    8:1 d
+      9:5 # x inline
+      9:3
+      10:1 # between
+      11:3
+    13:1 # last
+    ");
+}
+
+#[test]
+fn comments_of_documents_without_entries_are_kept() {
+    let documents = parse(b"--- # one\n# two\n---\n# three\nx: 1\n...\n# four\n---\ny: 1\n").unwrap();
+    let kept = |index: usize| {
+        documents[index]
+            .comments
+            .iter()
+            .map(|found| &*found.text)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (kept(0), kept(1), kept(2)),
+        (vec![" one", " two"], vec![], vec![])
+    );
+    assert_eq!(
+        outline(&documents[1].root.as_ref().unwrap().kind),
+        ["4:1 # three", "5:1 x"]
+    );
+    assert_eq!(
+        outline(&documents[2].root.as_ref().unwrap().kind),
+        ["7:1 # four", "9:1 y"]
+    );
+}
+
+#[test]
+fn an_anchor_ends_with_its_document() {
+    assert_snapshot!(errors(Table::Kustomize, "a: &a 1\n---\nb: *a\n"), @r#"line 3: anchor "a" is not defined above in this document"#);
+}
+
+#[test]
+fn comments_in_great_number_take_time_in_proportion() {
+    let started = std::time::Instant::now();
+    let gap = "  # c\n".repeat(30_000);
+    let lists = "- - - a\n\n# c\n\n# d\n".repeat(10_000);
+    let values = format!("a:\n{}  b: 1\n", "# c\n".repeat(30_000));
+    for text in [
+        format!("a:\n  b: 1\n{gap}c: 1\n"),
+        lists,
+        values,
+        "- # c\n".repeat(20_000),
+        "a: [1] # c\n---\n".repeat(10_000),
+    ] {
+        parse(text.as_bytes()).unwrap();
+    }
+    assert!(
+        started.elapsed() < std::time::Duration::from_secs(10),
         "{:?}",
         started.elapsed()
     );
