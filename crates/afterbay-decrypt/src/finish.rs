@@ -18,6 +18,26 @@ use crate::{
 ///
 /// `sealed` comes from [`crate::scan_objects`] over the same objects, `keys` from what it asked for.
 /// The errors of all objects are collected.
+///
+/// ```
+/// use afterbay_decrypt::{DecryptOptions, finish, overlay, scan, scan_objects};
+/// use afterbay_manifest::{DataKeys, FileTree, RenderedSet, Revision, TreePath};
+///
+/// let mut tree = FileTree::new();
+/// let path = TreePath::parse("apps/namespace.yaml")?;
+/// tree.insert_file(path.clone(), *b"apiVersion: v1\nkind: Namespace\nmetadata: {name: apps}\n", false);
+///
+/// let options = DecryptOptions::default();
+/// let sealed = scan(&tree, [&path], &options)?;
+/// assert!(sealed.key_requests().is_empty()); // else a key ring unwraps them
+/// let (tree, opened) = overlay(tree, sealed, &DataKeys::default(), &options)?;
+/// # let _ = tree;
+/// let rendered = RenderedSet { revision: Revision::UNKNOWN, objects: vec![], warnings: vec![] }; // built from `tree`
+/// let tokens = scan_objects(&rendered, opened, &options);
+/// let decrypted = finish(rendered, tokens, &DataKeys::default(), &options)?;
+/// assert_eq!(decrypted.counts().sealed, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn finish(
     rendered: RenderedSet,
     sealed: SealedTokens,
@@ -72,7 +92,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn object(&mut self, object: Object) -> Option<Object> {
-        let subject = Subject::of(&object, &self.opened.exemptions, self.options);
+        let subject = Subject::of(&object, &self.opened, self.options);
         let mut left_sealed = false;
         let object = object.map_body(|body| {
             let mut pass = Pass {

@@ -1,10 +1,11 @@
 //! Which values of the rendered objects are sealed, and by which keys.
 
 use afterbay_manifest::{
-    Gvk, KeyPath, KeyRequest, Object, ObjectRef, Origin, Place, Position, RenderedSet, Segment,
+    Gvk, KeyPath, KeyRequest, Node, Object, ObjectRef, Origin, Place, Position, RenderedSet, Segment,
 };
 
-use crate::exemption::{ExemptionReason, Exemptions};
+use crate::exemption::{self, ExemptionReason};
+use crate::overlay::ObjectSource;
 use crate::{DecryptOptions, OpenedFiles, eyaml};
 
 /// The sealed values of a build's objects. Holds no plaintext of them.
@@ -31,7 +32,7 @@ impl SealedTokens {
 pub fn scan_objects(rendered: &RenderedSet, opened: OpenedFiles, options: &DecryptOptions) -> SealedTokens {
     let mut requests = Vec::new();
     for object in &rendered.objects {
-        let subject = Subject::of(object, &opened.exemptions, options);
+        let subject = Subject::of(object, &opened, options);
         object.body().leaves(&mut |path, leaf| {
             if let Some(text) = leaf.expose_str()
                 && subject.opens_at(path)
@@ -63,8 +64,8 @@ pub(crate) enum Exempt {
 }
 
 impl Subject {
-    pub(crate) fn of(object: &Object, exemptions: &Exemptions, options: &DecryptOptions) -> Self {
-        let exempt = exempt(object, exemptions, options);
+    pub(crate) fn of(object: &Object, opened: &OpenedFiles, options: &DecryptOptions) -> Self {
+        let exempt = exempt(object, opened, options);
         let gvk = &object.reference().gvk;
         let listed = || options.eyaml_kinds.iter().any(|kind| kind.matches(gvk));
         Self {
@@ -95,16 +96,24 @@ impl Subject {
     }
 }
 
-fn exempt(object: &Object, exemptions: &Exemptions, options: &DecryptOptions) -> Option<Exempt> {
+fn exempt(object: &Object, opened: &OpenedFiles, options: &DecryptOptions) -> Option<Exempt> {
     let (gvk, origin) = (&object.reference().gvk, object.origin());
     // A kind that was changed on the way must not carry an exemption into a Secret.
-    let reason = ExemptionReason::of(&origin.file, Some(gvk), false, options);
+    let annotated = opened.source == ObjectSource::Unseen && is_annotated(object.body());
+    let reason = ExemptionReason::of(&origin.file, Some(gvk), annotated, options);
     let allowed = |reason: &ExemptionReason| !gvk.is_secret() || reason.covers_secrets(options);
-    if exemptions.contains(&origin.file, origin.document) {
+    if opened.exemptions.contains(&origin.file, origin.document) {
         let allowed = allowed(reason.as_ref().unwrap_or(&ExemptionReason::Annotation));
         return allowed.then_some(Exempt::Document);
     }
     reason.filter(allowed).map(Exempt::Object)
+}
+
+fn is_annotated(body: &Node) -> bool {
+    let annotation = body.at(&["metadata", "annotations", exemption::ANNOTATION]);
+    annotation
+        .and_then(Node::as_plain_str)
+        .is_some_and(exemption::is_disabled)
 }
 
 /// Whether a value is one by which the object, or its type, is known.

@@ -23,11 +23,22 @@ pub struct FileReport {
     pub opened: usize,
 }
 
+/// Whether the files of the objects were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum ObjectSource {
+    /// They were not: objects from a pipe. Their annotations are all there is to go by.
+    #[default]
+    Unseen,
+    /// They were, before anything was opened; annotations that came later count for nothing.
+    Scanned,
+}
+
 /// What [`overlay`] opened: what the report shows, and what the later passes have to know.
 ///
 /// The default is right for objects whose files nobody opened here, such as those from a pipe.
 #[derive(Debug, Default)]
 pub struct OpenedFiles {
+    pub(crate) source: ObjectSource,
     pub(crate) reports: Vec<FileReport>,
     pub(crate) declared: Declarations,
     pub(crate) values: Vec<SecretBytes>,
@@ -95,6 +106,7 @@ pub fn overlay(
 ) -> Result<(FileTree, OpenedFiles), DecryptErrors> {
     let mut errors = Vec::new();
     let mut opened = OpenedFiles {
+        source: ObjectSource::Scanned,
         exemptions: sealed.exemptions,
         ..OpenedFiles::default()
     };

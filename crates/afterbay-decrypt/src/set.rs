@@ -7,7 +7,13 @@ use afterbay_manifest::{Integrity, Object, Provenance, Revision, Scrubber, Seale
 use crate::{Exemption, FileReport};
 
 /// Objects in which everything sealed has been opened, but for what is exempt by name, and in which
-/// every opened value stands where it may. Only [`crate::finish`] makes one.
+/// every opened value stands where it may. Only [`crate::finish`] makes one:
+///
+/// ```compile_fail,E0423
+/// fn forge(parts: afterbay_decrypt::DecryptedParts) -> afterbay_decrypt::DecryptedSet {
+///     afterbay_decrypt::DecryptedSet(parts)
+/// }
+/// ```
 pub struct DecryptedSet(DecryptedParts);
 
 /// A [`DecryptedSet`] taken apart, for the stage that makes the next proof out of it.

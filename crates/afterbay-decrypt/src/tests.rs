@@ -7,6 +7,7 @@ mod exemptions;
 mod files;
 mod leftovers;
 mod tokens;
+mod vectors;
 
 use afterbay_manifest::{DataKeys, KeyPath, Node, Object, RenderedSet};
 

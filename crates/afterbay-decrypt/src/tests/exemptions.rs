@@ -151,3 +151,19 @@ fn objects_without_files_are_exempt_by_kind() {
         ]
     );
 }
+
+/// What is known of an object from a pipe stands in the object. Where its file was seen, an annotation that
+/// the build added counts for nothing.
+#[test]
+fn an_annotation_counts_in_a_pipe_and_not_after_a_scan() {
+    let rendered = || crate::testing::render_text(&sealed("annotated.yaml"));
+    let options = DecryptOptions::default();
+    let set = run_objects(rendered(), OpenedFiles::default(), &options).unwrap();
+    assert_eq!(set.exemptions().len(), 1);
+    let (_, seen) = overlay(tree(&[]), SealedFiles::default(), &DataKeys::default(), &options).unwrap();
+    assert!(errors_of(run_objects(rendered(), seen, &options)).contains("metadata of a SOPS file"));
+    let secret = crate::testing::render_text(&sealed("annotated-secret.yaml"));
+    assert!(
+        errors_of(run_objects(secret, OpenedFiles::default(), &options)).contains("metadata of a SOPS file")
+    );
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
-use afterbay_decrypt::{DecryptError, DecryptErrors, DecryptOptions, overlay, scan};
+use crate::{DecryptError, DecryptErrors, DecryptOptions, overlay, scan};
 use afterbay_manifest::{
     DataKey, DataKeys, FileTree, KeyFailure, KeyRequest, SecretBytes, TreePath, WrappedKey,
 };
