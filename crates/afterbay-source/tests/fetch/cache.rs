@@ -227,21 +227,33 @@ fn a_broken_cache_is_made_anew() {
 
 #[test]
 fn is_made_anew_when_it_holds_many_packs() {
-    let repository = Repository::sample();
+    let repository = grown();
     let server = server(&repository, false);
     let cache = tempfile::tempdir().unwrap();
     let options = cached(&server.url(), "main", cache.path());
-    let mut most = 0;
-    let mut shrunk = false;
-    for index in 0..54 {
-        repository.write("a.yaml", format!("a: {index}\n"));
-        let commit = repository.commit("more");
-        assert_eq!(run(&options).commit(), commit);
-        shrunk |= packs(cache.path()) < most;
-        most = most.max(packs(cache.path()));
-    }
-    assert!(shrunk, "it grew to {most} packs");
-    assert!(most <= 51, "{most} packs");
+    run(&options).snapshot();
+    let directory = only_cache(cache.path()).join("objects/pack");
+    let files: Vec<PathBuf> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let grow = |count: usize| {
+        for index in packs(cache.path())..count {
+            for file in &files {
+                let extension = file.extension().unwrap().to_str().unwrap();
+                fs::copy(file, directory.join(format!("pack-{index:040x}.{extension}"))).unwrap();
+            }
+        }
+    };
+    grow(50);
+    assert_eq!(packs(cache.path()), 50);
+    assert_eq!(run(&options).cost().2, 0, "fifty packs are kept");
+    grow(51);
+    assert!(
+        run(&options).cost().1 > 300_000,
+        "one more, and all of it travels again"
+    );
+    assert_eq!(packs(cache.path()), 1);
 }
 
 #[test]
