@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use afterbay_manifest::{KeyFailure, KeyPath, Place, TreePath};
 use thiserror::Error;
 
+use crate::find_tokens;
+
 /// How many errors of one file are kept; the rest is counted.
 const KEPT: usize = 20;
 
@@ -213,6 +215,20 @@ pub struct SopsErrors {
     pub errors: Vec<SopsError>,
     /// How many more there are.
     pub more: usize,
+}
+
+impl SopsErrors {
+    /// What is wrong with a file that holds SOPS tokens and no metadata: each token is named. `None` if it
+    /// holds none.
+    pub fn stray_tokens(file: &TreePath, bytes: &[u8]) -> Option<Self> {
+        let mut errors = ErrorList::new(file);
+        for position in find_tokens(bytes) {
+            errors.push(SopsError::TokenWithoutMetadata {
+                place: Place::new(file.clone(), position),
+            });
+        }
+        (!errors.is_empty()).then(|| errors.into_errors())
+    }
 }
 
 impl fmt::Display for SopsErrors {

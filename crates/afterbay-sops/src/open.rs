@@ -209,8 +209,19 @@ impl Walk<'_> {
     fn value(&mut self, element: &mut Element, scope: Scope<'_>) -> Option<String> {
         let position = element.position;
         match &mut element.kind {
-            ElementKind::Mapping(pairs) => self.mapping(pairs, scope.enter()),
-            ElementKind::Sequence(items) => self.sequence(items, scope.enter()),
+            ElementKind::Mapping(pairs) => {
+                self.mapping(pairs, scope.enter());
+                // What remains of `{} # comment`: the text of an empty map has no place for it.
+                if pairs.iter().all(|pair| matches!(pair, Pair::Comment(_))) {
+                    pairs.clear();
+                }
+            }
+            ElementKind::Sequence(items) => {
+                self.sequence(items, scope.enter());
+                if items.iter().all(|item| matches!(item, Item::Comment(_))) {
+                    items.clear();
+                }
+            }
             // SOPS never encrypts null; loading leaves neither texts nor aliases.
             ElementKind::Opened(Scalar::Null, _) | ElementKind::Text(_) | ElementKind::Alias(_) => {}
             ElementKind::Opened(scalar, _) if !scope.encrypts_value() => {

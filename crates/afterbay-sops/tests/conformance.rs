@@ -9,13 +9,14 @@ use afterbay_manifest::{
     DataKey, DataKeys, Integrity, KeyFailure, KeyRequest, Provenance, Sealed, SecretBytes, TreePath,
     WrappedKey,
 };
-use afterbay_sops::{Format, MacOutcome, MacPolicy, OpenedFile, SealedFile, SopsErrors, find_tokens};
+use afterbay_sops::{Format, MacOutcome, MacPolicy, OpenedFile, SealedFile, SopsErrors};
 use fixtures::sops::{Outcome, VECTORS, Vector};
 use insta::assert_snapshot;
 
-/// Sops prints `null` for a text of several lines that starts with a tab (it ignores an error of its own
-/// emitter), and the value is lost; here it is kept.
-const KEPT_HERE: [&str; 1] = ["leading-tab"];
+/// What sops prints for these is lost or not YAML: a text of several lines that starts with a tab becomes
+/// `null`, and the indentation of one that starts with a line break and stands in a list is misstated. Here
+/// the value is kept.
+const KEPT_HERE: [&str; 2] = ["leading-line-break-in-list", "leading-tab"];
 
 /// Sops refuses these streams; here each document with a block is a file of its own.
 const OPENED_HERE: [&str; 5] = [
@@ -100,7 +101,7 @@ fn does_what_sops_does() {
             _ if OPENED_HERE.contains(&vector.name) || KEPT_HERE.contains(&vector.name) => continue,
             Outcome::Opens(_) if REFUSED_HERE.contains(&vector.name) => None,
             Outcome::Opens(text) => Some(text),
-            Outcome::Refused(_) => None,
+            Outcome::Refused(_) | Outcome::RefusedByMac(_) => None,
         };
         match (expected, outcome) {
             (Some(expected), Ok(Some(opened))) if opened.text.expose_bytes() == expected => {}
@@ -115,7 +116,7 @@ fn does_what_sops_does() {
             (None, Ok(Some(_))) => wrong.push(format!("{}: opened, and sops refuses it", vector.name)),
             // Without metadata it is a plain file, and the tokens in it are found.
             (None, Ok(None)) => {
-                if find_tokens(vector.sealed).next().is_none() {
+                if SopsErrors::stray_tokens(&path(vector), vector.sealed).is_none() {
                     wrong.push(format!("{}: neither refused nor found", vector.name));
                 }
             }
@@ -131,10 +132,34 @@ fn does_what_sops_does() {
     );
 }
 
+/// Also the streams that are read in another way as long as the MAC counts.
+#[test]
+fn without_the_mac_it_does_what_sops_does_with_ignore_mac() {
+    for vector in VECTORS {
+        let Outcome::RefusedByMac(expected) = vector.outcome else {
+            continue;
+        };
+        // Sops prints its own structure, `{value: …, inline: false}`, in place of the value.
+        if vector.name == "value-relabelled-comment" {
+            assert!(open(vector, MacPolicy::Off).is_err());
+            continue;
+        }
+        let opened = open(vector, MacPolicy::Off).unwrap().unwrap();
+        let expected = std::str::from_utf8(expected).unwrap();
+        assert_eq!(text(&opened), expected, "{}", vector.name);
+        assert_eq!(
+            text(&open(vector, MacPolicy::Warn).unwrap().unwrap()),
+            expected,
+            "{}",
+            vector.name
+        );
+    }
+}
+
 fn expected(name: &str) -> &'static str {
     match named(name).outcome {
         Outcome::Opens(text) => std::str::from_utf8(text).unwrap(),
-        Outcome::Refused(exit) => panic!("{name} was refused with {exit}"),
+        _ => panic!("{name} was refused"),
     }
 }
 
@@ -162,10 +187,18 @@ fn files_joined_to_a_stream_are_opened_one_by_one() {
 }
 
 #[test]
-fn a_text_that_starts_with_a_tab_is_not_lost() {
-    let opened = open(named("leading-tab"), MacPolicy::Require).unwrap().unwrap();
+fn texts_that_sops_cannot_print_are_kept() {
+    let kept = |name| text(&open(named(name), MacPolicy::Require).unwrap().unwrap()).to_owned();
     assert_eq!(expected("leading-tab"), "tab_first: null\n");
-    assert_eq!(text(&opened), "tab_first: |-\n    \ttext\n    more\n");
+    assert_eq!(kept("leading-tab"), "tab_first: |-\n    \ttext\n    more\n");
+    assert_eq!(
+        expected("leading-line-break-in-list"),
+        "list:\n    - text: |4-\n\n        more\n"
+    );
+    assert_eq!(
+        kept("leading-line-break-in-list"),
+        "list:\n    - text: |2-\n\n        more\n"
+    );
 }
 
 /// What the vectors hold in plain or encrypted, and no message may repeat.
@@ -175,7 +208,13 @@ const CANARIES: [&str; 5] = ["hunter2", "correct horse", "aHVudGVyMg", "admin", 
 fn refusals_say_where_and_what_and_no_value() {
     let mut report = String::new();
     for vector in VECTORS {
-        if let Err(errors) = open(vector, MacPolicy::Require) {
+        let stray = || SopsErrors::stray_tokens(&path(vector), vector.sealed).map_or(Ok(None), Err);
+        let outcome = open(vector, MacPolicy::Require);
+        if let Err(errors) = if matches!(outcome, Ok(None)) {
+            stray()
+        } else {
+            outcome
+        } {
             report = report + &errors.to_string() + "\n";
             let debug = format!("{errors:?}");
             assert!(
@@ -210,6 +249,16 @@ fn refusals_say_where_and_what_and_no_value() {
     mac-plain.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced
     mac-relabelled.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: unknown type label "bytes"; known are str, int, float, bool, time and comment
     merge-key-not-a-map.yaml:1:9: <<: `<<` takes a map or a list of maps
+    metadata-missing.yaml:11:6: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-missing.yaml:12:15: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-missing.yaml:13:15: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-missing.yaml:13:164: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-missing.yaml:16:12: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-not-a-map.yaml:11:6: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-not-a-map.yaml:12:15: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-not-a-map.yaml:13:15: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-not-a-map.yaml:13:164: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
+    metadata-not-a-map.yaml:16:12: holds `ENC[AES256_GCM` but no sops metadata, so no key can be found for it; restore the `sops` block
     metadata-of-another-file.yaml: none of its 3 encrypted values opens with the data key: the `sops` block belongs to another file, or all values were altered, moved or had their keys renamed; restore the file
     metadata-only.yaml:14:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
     no-keys.yaml:18:5: sops metadata: no keys found in file; restore the `age`, `kms`, … list that sops wrote
