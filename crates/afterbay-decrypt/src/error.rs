@@ -21,7 +21,7 @@ pub enum DecryptError {
     /// Something exempts a v1 Secret from being opened, and the operator has not allowed that.
     #[error(
         "{place}: {object} would stay sealed ({reason}), and a v1 Secret cannot: what reads it would get \
-         ciphertext; remove the exemption, or let the operator allow exempt Secrets"
+         ciphertext; remove the exemption, or let the operator allow it (--keep-sealed-secrets)"
     )]
     SecretExempt {
         /// The document.
@@ -91,7 +91,7 @@ pub enum DecryptError {
     #[error(
         "{place}: {object}: {path} holds what was opened from {}; an opened value may stand only under data or \
          stringData of a v1 Secret, or at the kind and key path where its own file declares it; put it in a \
-         Secret, or let the operator allow {}:{path}",
+         Secret, or let the operator allow it (--allow-opened-in {}:{path})",
         sources(from), object.gvk.kind
     )]
     Unconfined {
@@ -116,19 +116,20 @@ pub enum Leftover {
     /// The metadata of a SOPS file.
     #[error(
         "the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them as \
-         .yaml, .yml or .json, so keep it in a file of its own, or exempt the object by its annotation, kind or path"
+         .yaml, .yml or .json, so keep it in a file of its own, or keep the object sealed \
+         (--keep-sealed-kind, --keep-sealed-path)"
     )]
     SopsMetadata,
     /// A SOPS token.
     #[error(
         "ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its \
-         place with sops, or exempt the object by its annotation, kind or path"
+         place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)"
     )]
     SopsToken,
     /// A hiera-eyaml token where none is opened.
     #[error(
         "{token} is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, \
-         or let the operator list kind {kind}"
+         or let the operator allow it (--eyaml-kind {kind})"
     )]
     EyamlToken {
         /// The start of the token.
@@ -145,7 +146,7 @@ pub enum Leftover {
     /// Something else of the form.
     #[error(
         "{token} looks like a sealed value of a kind that is not known; open it before it is committed, or \
-         exempt the object by its annotation, kind or path"
+         keep the object sealed (--keep-sealed-kind, --keep-sealed-path)"
     )]
     OtherToken {
         /// The start of the token.

@@ -46,7 +46,7 @@ fn the_annotation_of_flux_keeps_an_object_sealed() {
 fn a_secret_stays_sealed_only_where_the_operator_says_so() {
     let files = ["annotated-secret.yaml"];
     insta::assert_snapshot!(errors_of(run(tree_of(&files), &DecryptOptions::default())), @r#"
-    annotated-secret.yaml:1:1: Secret/stays would stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled), and a v1 Secret cannot: what reads it would get ciphertext; remove the exemption, or let the operator allow exempt Secrets
+    annotated-secret.yaml:1:1: Secret/stays would stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled), and a v1 Secret cannot: what reads it would get ciphertext; remove the exemption, or let the operator allow it (--keep-sealed-secrets)
     "#);
     let allowed = DecryptOptions {
         exempt_secrets: SecretExemption::Allowed,

@@ -14,7 +14,7 @@ fn left(text: &str) -> String {
 #[test]
 fn a_sops_document_that_nobody_opened_is_named_once() {
     insta::assert_snapshot!(left(&sealed("secret.yaml")), @r#"
-    app.yaml:12:5: Secret/apps/db: sops: the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them as .yaml, .yml or .json, so keep it in a file of its own, or exempt the object by its annotation, kind or path
+    app.yaml:12:5: Secret/apps/db: sops: the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them as .yaml, .yml or .json, so keep it in a file of its own, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
     "#);
 }
 
@@ -29,11 +29,11 @@ fn each_thing_left_is_named() {
     );
     insta::assert_snapshot!(left(&text), @r#"
     app.yaml:6:24: ConfigMap/c: metadata.labels["ENC[VAULT,abcd]"]: ENC[VAULT,…] stands in a name; tokens are opened in values only, write the name out
-    app.yaml:8:10: ConfigMap/c: data.token: ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its place with sops, or exempt the object by its annotation, kind or path
-    app.yaml:9:11: ConfigMap/c: data.inside: ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its place with sops, or exempt the object by its annotation, kind or path
-    app.yaml:10:10: ConfigMap/c: data.vault: ENC[VAULT,…] looks like a sealed value of a kind that is not known; open it before it is committed, or exempt the object by its annotation, kind or path
-    app.yaml:11:9: ConfigMap/c: data.bare: ENC[…] looks like a sealed value of a kind that is not known; open it before it is committed, or exempt the object by its annotation, kind or path
-    app.yaml:12:14: ConfigMap/c: data.items[1]: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator list kind ConfigMap
+    app.yaml:8:10: ConfigMap/c: data.token: ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:9:11: ConfigMap/c: data.inside: ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:10:10: ConfigMap/c: data.vault: ENC[VAULT,…] looks like a sealed value of a kind that is not known; open it before it is committed, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:11:9: ConfigMap/c: data.bare: ENC[…] looks like a sealed value of a kind that is not known; open it before it is committed, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:12:14: ConfigMap/c: data.items[1]: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator allow it (--eyaml-kind ConfigMap)
     "#);
 }
 

@@ -95,7 +95,7 @@ fn a_config_map_with_a_token_is_refused() {
         token("aes256")
     );
     insta::assert_snapshot!(errors_of(opened(render_text(&text))), @r#"
-    app.yaml:6:6: ConfigMap/c: data.a: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator list kind ConfigMap
+    app.yaml:6:6: ConfigMap/c: data.a: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator allow it (--eyaml-kind ConfigMap)
     "#);
     let options = DecryptOptions {
         eyaml_kinds: vec!["ConfigMap".parse().unwrap()],
