@@ -16,7 +16,7 @@
 //! # async fn example() -> Result<(), SourceError> {
 //! let mut options = SourceOptions::new(RemoteUrl::parse("https://git.example.com/team/config.git")?);
 //! options.reference = Reference::parse("main")?;
-//! options.cache = CacheDir::Path("/home/me/.cache/afterbay".into());
+//! options.cache = CacheDir::Path("/var/cache/afterbay".into());
 //! let snapshot = fetch(&options).await?;
 //! assert_eq!(snapshot.revision.reference.as_deref(), Some("main"));
 //! # Ok(())

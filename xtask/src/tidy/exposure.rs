@@ -8,7 +8,7 @@ use super::files::Source;
 const EXITS: [&str; 2] = ["expose_", "yaml::emit"];
 
 /// The files that may, and what for.
-const ALLOWED: [(&str, &str); 24] = [
+const ALLOWED: [(&str, &str); 25] = [
     (
         "crates/afterbay-apply/src/desired.rs",
         "the body that the API server is sent",
@@ -54,6 +54,10 @@ const ALLOWED: [(&str, &str); 24] = [
     (
         "crates/afterbay-render/src/annotation.rs",
         "annotations that kustomize takes away",
+    ),
+    (
+        "crates/afterbay-render/src/namespace.rs",
+        "subjects of a binding that are the service account `default`",
     ),
     (
         "crates/afterbay-render/src/reference.rs",
