@@ -87,7 +87,7 @@ impl Client {
                 () = self.session.stopped() => Err(SourceError::Canceled),
                 outcome = tokio::time::timeout(self.timeouts.idle, io) => match outcome {
                     Ok(outcome) => outcome.map_err(|error| classify(url, error, self.timeouts.connect)),
-                    Err(_) => Err(SourceError::Timeout { remote: url.to_string(), what, after: self.timeouts.idle }),
+                    Err(_) => Err(SourceError::Timeout { remote: repository(url), what, after: self.timeouts.idle }),
                 },
             }
         })
@@ -101,7 +101,7 @@ impl Client {
 
     /// The error for an answer that is not a success.
     pub(crate) fn refusal(&self, url: &Url, mut response: Response) -> SourceError {
-        let remote = url.to_string();
+        let remote = repository(url);
         let status = response.status().as_u16();
         match status {
             401 if self.authorization.is_none() => SourceError::AuthenticationRequired {
@@ -145,6 +145,17 @@ impl Client {
         page.truncate(MOST_ERROR_PAGE);
         foreign_text(&page)
     }
+}
+
+/// The repository that a request is about, as the user knows it.
+pub(crate) fn repository(url: &Url) -> String {
+    let text = url.as_str();
+    let tails = ["/info/refs?service=git-upload-pack", "/git-upload-pack"];
+    tails
+        .iter()
+        .find_map(|tail| text.strip_suffix(tail))
+        .unwrap_or(text)
+        .to_owned()
 }
 
 /// Whether scheme, host and port are the same.
@@ -252,7 +263,7 @@ fn setup(reason: &'static str, error: reqwest::Error) -> SourceError {
 
 /// What a failure of the client means to the user.
 fn classify(url: &Url, error: reqwest::Error, connect: Duration) -> SourceError {
-    let remote = url.to_string();
+    let remote = repository(url);
     let source = error.without_url();
     if source.is_timeout() {
         return SourceError::Timeout {

@@ -11,7 +11,7 @@ use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKi
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use reqwest::{RequestBuilder, Response, Url};
 
-use super::client::Client;
+use super::client::{Client, repository};
 use super::redirect;
 use crate::error::SourceError;
 use crate::foreign_text::foreign_text;
@@ -165,7 +165,7 @@ impl Exchange {
                 Err((target, reason)) => return Err(self.refuse_redirect(target, reason)),
             }
         }
-        let target = self.url.to_string();
+        let target = repository(&self.url);
         Err(self.refuse_redirect(target, "there are too many"))
     }
 
@@ -189,7 +189,7 @@ impl Exchange {
     fn accept(&mut self, response: Response) -> io::Result<()> {
         if response.status().is_redirection() {
             return Err(
-                self.refuse_redirect(self.url.to_string(), "only the first request may be redirected")
+                self.refuse_redirect(repository(&self.url), "only the first request may be redirected")
             );
         }
         if !response.status().is_success() {
@@ -203,7 +203,7 @@ impl Exchange {
             .unwrap_or_default();
         if !content_type.starts_with(b"application/x-git-upload-pack-") {
             let content_type = foreign_text(content_type);
-            let remote = self.url.to_string();
+            let remote = repository(&self.url);
             return Err(self.fail(SourceError::NotSmart { remote, content_type }));
         }
         self.answer = Some(Answer {

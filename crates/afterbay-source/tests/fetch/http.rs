@@ -224,7 +224,7 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
     };
     let fetched = run(&wrong);
     insta::assert_snapshot!(place(&fetched.message(), &server), @"
-    http://HOST/repo/.git/info/refs?service=git-upload-pack: the server does not accept the credentials
+    http://HOST/repo/.git: the server does not accept the credentials
     hint: check the user name, and that the password or token is valid and may read this repository
     ");
     shown.push(format!(
@@ -236,7 +236,7 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
 
     let fetched = run(&options(&server.url(), "main"));
     insta::assert_snapshot!(place(&fetched.message(), &server), @"
-    http://HOST/repo/.git/info/refs?service=git-upload-pack: the server asks for credentials
+    http://HOST/repo/.git: the server asks for credentials
     hint: give a user name and a password or access token
     ");
 
@@ -322,7 +322,7 @@ fn a_redirect_to_another_host_loses_the_credentials() {
     });
     assert_eq!(guarded.take_requests()[0].header("authorization"), None);
     insta::assert_snapshot!(place(&fetched.message(), &guarded), @"
-    http://HOST/repo/.git/info/refs?service=git-upload-pack: the server asks for credentials
+    http://HOST/repo/.git: the server asks for credentials
     hint: credentials are not sent on to another host: give the address the redirect leads to
     ");
 }
@@ -402,15 +402,15 @@ fn statuses_are_told_apart() {
         place(&run(&options(&url, "main")).message(), &server)
     };
     insta::assert_snapshot!(message(403), @"
-    http://HOST/403/info/refs?service=git-upload-pack: the server denies access (http 403): line one [31mline two
+    http://HOST/403: the server denies access (http 403): line one [31mline two
     hint: check that the account or token may read this repository
     ");
     insta::assert_snapshot!(message(404), @"
-    http://HOST/404/info/refs?service=git-upload-pack: the server has no such repository (http 404)
+    http://HOST/404: the server has no such repository (http 404)
     hint: check the address; many servers answer so for a private repository without credentials
     ");
     insta::assert_snapshot!(message(503), @"
-    http://HOST/503/info/refs?service=git-upload-pack: the server answers with http 503: line one [31mline two
+    http://HOST/503: the server answers with http 503: line one [31mline two
     hint: try again later
     ");
 }
@@ -422,7 +422,7 @@ fn what_is_not_smart_http_is_refused() {
         Some(status(200, "text/html; charset=utf-8", "<html>hello</html>"))
     });
     insta::assert_snapshot!(place(&run(&options(&page.url(), "main")).message(), &page), @r#"
-    http://HOST/repo/.git/info/refs?service=git-upload-pack: the answer is not of git's smart http protocol (content type "text/html; charset=utf-8")
+    http://HOST/repo/.git: the answer is not of git's smart http protocol (content type "text/html; charset=utf-8")
     hint: check the address: it may be a web page or a server of the dumb protocol
     "#);
     let refs = format!("{}\trefs/heads/main\n", repository.id("HEAD"));
@@ -519,7 +519,7 @@ fn waiting_ends() {
         ..options(&silent.url(), "main")
     });
     insta::assert_snapshot!(place(&fetched.message(), &silent), @"
-    http://HOST/repo/.git/info/refs?service=git-upload-pack: gave up waiting for an answer after 0.3 s
+    http://HOST/repo/.git: gave up waiting for an answer after 0.3 s
     hint: try again; if it stays, check the network and the server
     ");
     let stalled = scripted(&repository, |_| {

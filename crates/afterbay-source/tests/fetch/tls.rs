@@ -77,7 +77,7 @@ fn trusts_nobody_else() {
         fetched.error()
     );
     insta::assert_snapshot!(fetched.message().replace(&server.authority(), "HOST"), @"
-    https://HOST/repo/.git/info/refs?service=git-upload-pack: the tls connection is refused: invalid peer certificate: UnknownIssuer
+    https://HOST/repo/.git: the tls connection is refused: invalid peer certificate: UnknownIssuer
     hint: if the certificate is your organization's own, give its authority as CA bundle
     ");
     assert!(server.take_requests().is_empty(), "nothing was said to it");
