@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::client::AuthError;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-pub(crate) use request::{Body, Method, Request, Response, query_value, segment};
+pub(crate) use request::{Method, Request, Response, query_value, segment};
 pub(crate) use retry::{Failure, Status, is_bad_input};
 
 /// How to reach a cluster.
@@ -101,28 +102,10 @@ pub struct Client {
 /// The clock of [`ConnectOptions::timeout`] starts here; [`Client::within`] starts it anew. A credential
 /// plugin that the kubeconfig names is run, as `kubectl` does.
 pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
-    let kubeconfig = |problem: &dyn std::error::Error| ConnectError::Kubeconfig {
+    let mut config = load(options).await.map_err(|error| ConnectError::Kubeconfig {
         file: options.kubeconfig.clone(),
-        problem: chain(problem),
-    };
-    let choice = KubeConfigOptions {
-        context: options.context.clone(),
-        ..KubeConfigOptions::default()
-    };
-    let mut config = match (&options.kubeconfig, &options.context) {
-        (Some(file), _) => {
-            let file = Kubeconfig::read_from(file).map_err(|error| kubeconfig(&error))?;
-            kube::Config::from_custom_kubeconfig(file, &choice)
-                .await
-                .map_err(|error| kubeconfig(&error))?
-        }
-        (None, Some(_)) => kube::Config::from_kubeconfig(&choice)
-            .await
-            .map_err(|error| kubeconfig(&error))?,
-        (None, None) => kube::Config::infer()
-            .await
-            .map_err(|error| kubeconfig(&error))?,
-    };
+        problem: kubeconfig_problem(&error),
+    })?;
     // Retries are ours: they know the deadline, have jitter, and end before it.
     config.default_retry = false;
     config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
@@ -130,7 +113,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
     let namespace = config.default_namespace.clone();
     let inner = kube::Client::try_from(config).map_err(|error| ConnectError::Client {
         server: server.clone(),
-        problem: chain(&error),
+        problem: client_problem(&error),
     })?;
     tracing::debug!(server, namespace, "client ready");
     Ok(Client {
@@ -140,6 +123,61 @@ pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
         deadline: Instant::now() + options.timeout,
         ahead: Arc::default(),
     })
+}
+
+/// Not [`kube::Config::infer`]: it lets environment variables replace the server and the user.
+async fn load(options: &ConnectOptions) -> Result<kube::Config, KubeconfigError> {
+    let choice = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    if let Some(file) = &options.kubeconfig {
+        let file = Kubeconfig::read_from(file)?;
+        return kube::Config::from_custom_kubeconfig(file, &choice).await;
+    }
+    match kube::Config::from_kubeconfig(&choice).await {
+        Err(error) if options.context.is_none() => kube::Config::incluster().map_err(|_| error),
+        outcome => outcome,
+    }
+}
+
+/// What is wrong with a kubeconfig. The YAML reader's own text quotes the lines around the fault, and a
+/// token may stand in them.
+fn kubeconfig_problem(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(location) => format!("it is no kubeconfig (line {})", location.line()),
+            None => "it is no kubeconfig".to_owned(),
+        },
+        other => chain(other),
+    }
+}
+
+/// What went wrong on the way to the server. A credential plugin's output is left out: it may hold a token.
+fn client_problem(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Service(cause) => match cause.downcast_ref::<AuthError>() {
+            Some(cause) => plugin_problem(cause),
+            None => chain(cause.as_ref()),
+        },
+        kube::Error::HyperError(cause) => chain(cause),
+        kube::Error::Auth(cause) => plugin_problem(cause),
+        kube::Error::InferKubeconfig(cause) => kubeconfig_problem(cause),
+        other => chain(other),
+    }
+}
+
+fn plugin_problem(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { cmd, out } => {
+            format!(
+                "the credential plugin {cmd:?} failed with {}; run it by hand to see why",
+                out.status
+            )
+        }
+        AuthError::AuthExecParse(_) => "the credential plugin did not print an ExecCredential".to_owned(),
+        other => chain(other),
+    }
 }
 
 impl Client {
@@ -208,3 +246,6 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

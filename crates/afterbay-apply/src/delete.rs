@@ -24,7 +24,9 @@ pub async fn delete(
 ) -> Result<ApplyReport, Box<ApplyFailure>> {
     let scrubber = Scrubber::default();
     let mut report = ApplyReport {
-        revision: inventory.revision().map_or_else(|| Revision::UNKNOWN.to_string(), str::to_owned),
+        revision: inventory
+            .revision()
+            .map_or_else(|| Revision::UNKNOWN.to_string(), str::to_owned),
         dry_run: options.mode == Mode::DryRun,
         inventory: inventory.state().map(|state| state.parent.display()),
         prunes_everything: true,
@@ -44,7 +46,10 @@ pub async fn delete(
     let mut pruned: Vec<Option<Pruned>> = steps.iter().map(|_| None).collect();
     let mut errors = Vec::new();
     if options.mode == Mode::Write {
-        let writes = steps.iter().filter(|step| matches!(step.fate, Fate::Delete { .. })).count();
+        let writes = steps
+            .iter()
+            .filter(|step| matches!(step.fate, Fate::Delete { .. }))
+            .count();
         events(ApplyEvent::Started { writes });
         let mut store = match Store::acquire(client, state, &state.entries).await {
             Ok(store) => store,
@@ -73,5 +78,9 @@ pub async fn delete(
         .filter_map(|(step, pruned)| prune_report(step, pruned.as_ref(), report.dry_run))
         .collect();
     report.count();
-    if errors.is_empty() { Ok(report) } else { Err(failure(ApplyErrors::new(errors), report)) }
+    if errors.is_empty() {
+        Ok(report)
+    } else {
+        Err(failure(ApplyErrors::new(errors), report))
+    }
 }

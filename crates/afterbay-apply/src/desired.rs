@@ -68,8 +68,16 @@ impl Definitions {
         let crd = object.body().expose_json();
         let spec = &crd["spec"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (group, kind, plural) = (text(&spec["group"]), text(&spec["names"]["kind"]), text(&spec["names"]["plural"]));
-        let scope = if spec["scope"] == "Cluster" { Scope::Cluster } else { Scope::Namespaced };
+        let (group, kind, plural) = (
+            text(&spec["group"]),
+            text(&spec["names"]["kind"]),
+            text(&spec["names"]["plural"]),
+        );
+        let scope = if spec["scope"] == "Cluster" {
+            Scope::Cluster
+        } else {
+            Scope::Namespaced
+        };
         let mut definition = Definition {
             crd: object.reference().clone(),
             versions: BTreeMap::new(),
@@ -140,9 +148,17 @@ pub(crate) fn address(
     let namespace = match resource.scope {
         // The server drops a namespace written on an object that lives in none.
         Scope::Cluster => None,
-        Scope::Namespaced => Some(reference.namespace.clone().unwrap_or_else(|| namespace.to_owned())),
+        Scope::Namespaced => Some(
+            reference
+                .namespace
+                .clone()
+                .unwrap_or_else(|| namespace.to_owned()),
+        ),
     };
-    if let Some(namespace) = namespace.as_deref().filter(|namespace| !is_path_segment(namespace)) {
+    if let Some(namespace) = namespace
+        .as_deref()
+        .filter(|namespace| !is_path_segment(namespace))
+    {
         return Err(ApplyError::InvalidName {
             subject: subject(),
             name: namespace.to_owned(),

@@ -111,19 +111,14 @@ pub(crate) async fn discover(client: &Client, needed: &BTreeSet<String>) -> Resu
     for root in ["/api", "/apis"] {
         let response = client.send(&Request::get(root).accepting(AGGREGATED)).await?;
         match response.json::<Answer>()? {
-            Answer::Aggregated { items } => items
-                .into_iter()
-                .for_each(|group| read_group(group, &mut kinds)),
+            Answer::Aggregated { items } => items.into_iter().for_each(|group| read_group(group, &mut kinds)),
             Answer::Core { versions } => {
                 for version in versions {
                     read_version(client, "", &version, &mut kinds).await?;
                 }
             }
             Answer::Groups { groups } => {
-                for group in groups
-                    .into_iter()
-                    .filter(|group| needed.contains(&group.name))
-                {
+                for group in groups.into_iter().filter(|group| needed.contains(&group.name)) {
                     for entry in group.versions {
                         read_version(client, &group.name, &entry.version, &mut kinds).await?;
                     }

@@ -77,7 +77,10 @@ pub enum ApplyError {
         message: String,
     },
     /// The server does not know the kind, and no CRD of this revision defines it.
-    #[error("{subject}: the server has no kind {kind} in {api_version}{}", served_as(served))]
+    #[error(
+        "{subject}: the server has no kind {kind} in {api_version}{}",
+        served_as(served)
+    )]
     UnknownKind {
         /// The object.
         subject: Box<Subject>,
@@ -289,24 +292,44 @@ impl ApplyError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => "check the address in the kubeconfig, the network and the server, then run again",
+            Self::Unreachable { .. } => {
+                "check the address in the kubeconfig, the network and the server, then run again"
+            }
             Self::TooSlow { .. } | Self::OutOfTime { .. } => "run again, or allow more time with --timeout",
             Self::Unauthorized { .. } => "renew the credentials of this context",
-            Self::UnknownKind { .. } => "install the CRD, add it to the revision, or correct apiVersion and kind",
+            Self::UnknownKind { .. } => {
+                "install the CRD, add it to the revision, or correct apiVersion and kind"
+            }
             Self::InvalidName { .. } => "choose a name without `/` and `%` that is not `.` or `..`",
-            Self::NamespaceMissing { .. } => "create the namespace, or add a Namespace object to the revision",
+            Self::NamespaceMissing { .. } => {
+                "create the namespace, or add a Namespace object to the revision"
+            }
             Self::NamespaceTerminating { .. } => "wait until the namespace is gone, then run again",
             Self::Forbidden { .. } => "grant the permission named above to this identity",
-            Self::Conflict { .. } => "remove the field from the revision, let its owner give it up, or take it with --force-conflicts",
-            Self::Immutable { .. } => "keep the value, or delete the object in the cluster so that it is created anew",
-            Self::Invalid { .. } | Self::Schema { .. } | Self::Refused { .. } => "correct the object in the revision",
-            Self::OwnedByOther { .. } => "remove the object from the other set first, or take it over with --force-conflicts",
+            Self::Conflict { .. } => {
+                "remove the field from the revision, let its owner give it up, or take it with --force-conflicts"
+            }
+            Self::Immutable { .. } => {
+                "keep the value, or delete the object in the cluster so that it is created anew"
+            }
+            Self::Invalid { .. } | Self::Schema { .. } | Self::Refused { .. } => {
+                "correct the object in the revision"
+            }
+            Self::OwnedByOther { .. } => {
+                "remove the object from the other set first, or take it over with --force-conflicts"
+            }
             Self::OwnLabel { .. } => "remove the label from the object in the revision",
             Self::NotReady { .. } => "look at the object's conditions in the cluster, then run again",
             Self::Busy { .. } => "wait for the other run; what a dead run left expires by itself",
-            Self::TakenOver { .. } | Self::InventoryChanged { .. } => "run again: what is done already stays done",
-            Self::ForeignInventory { .. } => "choose another inventory name, or remove the object that has this one",
-            Self::Inventory { .. } => "this identity needs get, create, update and delete on the inventory's kind in its namespace",
+            Self::TakenOver { .. } | Self::InventoryChanged { .. } => {
+                "run again: what is done already stays done"
+            }
+            Self::ForeignInventory { .. } => {
+                "choose another inventory name, or remove the object that has this one"
+            }
+            Self::Inventory { .. } => {
+                "this identity needs get, create, update and delete on the inventory's kind in its namespace"
+            }
             Self::Twice { .. } => "keep one of them, or give them different namespaces",
             Self::NotObserved { .. } => "observe the set that is planned",
         }
@@ -316,7 +339,10 @@ impl ApplyError {
     pub fn is_connection(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::TooSlow { .. } | Self::OutOfTime { .. } | Self::Unauthorized { .. }
+            Self::Unreachable { .. }
+                | Self::TooSlow { .. }
+                | Self::OutOfTime { .. }
+                | Self::Unauthorized { .. }
         )
     }
 }
@@ -330,7 +356,11 @@ impl ApplyErrors {
     pub fn new(errors: impl IntoIterator<Item = ApplyError>) -> Self {
         let mut errors: Vec<_> = errors.into_iter().collect();
         errors.sort_by(|left, right| {
-            let place = |error: &ApplyError| error.subject().map(|subject| (subject.origin.clone(), subject.object.clone()));
+            let place = |error: &ApplyError| {
+                error
+                    .subject()
+                    .map(|subject| (subject.origin.clone(), subject.object.clone()))
+            };
             place(left).cmp(&place(right)).then_with(|| left.cmp(right))
         });
         errors.dedup();

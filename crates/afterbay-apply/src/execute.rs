@@ -77,7 +77,13 @@ pub async fn execute(
             Err(error) => Err(run.failure(vec![error])),
         };
     }
-    events(ApplyEvent::Started { writes: run.plan.writes() });
+    events(ApplyEvent::Started {
+        writes: run.plan.writes(),
+    });
+    let errors = run.write_home(client, events).await;
+    if !errors.is_empty() {
+        return Err(run.failure(errors));
+    }
     let mut store = match &run.plan.state {
         None => None,
         Some(state) => match Store::acquire(client, state, &run.plan.union()).await {
@@ -89,7 +95,9 @@ pub async fn execute(
         errors = run.write_all(client, events) => errors,
         lost = keep_alive(client, store.as_mut()) => vec![lost],
     };
-    let taken_over = errors.iter().any(|error| matches!(error, ApplyError::TakenOver { .. }));
+    let taken_over = errors
+        .iter()
+        .any(|error| matches!(error, ApplyError::TakenOver { .. }));
     if let Some(store) = store.filter(|_| !taken_over) {
         let entries = run.entries();
         let revision = errors.is_empty().then(|| run.plan.revision()).flatten();
@@ -97,7 +105,11 @@ pub async fn execute(
             errors.push(error);
         }
     }
-    if errors.is_empty() { Ok(run.report()) } else { Err(run.failure(errors)) }
+    if errors.is_empty() {
+        Ok(run.report())
+    } else {
+        Err(run.failure(errors))
+    }
 }
 
 /// Renews the hold on the inventory until it is lost; without inventory there is nothing to lose.
@@ -156,7 +168,11 @@ impl Run {
 
     fn has_work(&self) -> bool {
         let steps = self.plan.steps.iter().any(|step| step.verdict.is_write());
-        let prunes = self.plan.prunes.iter().any(|prune| matches!(prune.fate, Fate::Delete { .. }));
+        let prunes = self
+            .plan
+            .prunes
+            .iter()
+            .any(|prune| matches!(prune.fate, Fate::Delete { .. }));
         steps || prunes
     }
 
@@ -176,7 +192,11 @@ impl Run {
     }
 
     /// Stages in order; the first one that has an error is the last, and then nothing is pruned.
-    async fn write_all(&mut self, client: &Client, events: &mut dyn FnMut(ApplyEvent<'_>)) -> Vec<ApplyError> {
+    async fn write_all(
+        &mut self,
+        client: &Client,
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
         for stage in Stage::ALL {
             if stage == Stage::Classes {
                 let errors = self.judge_deferred(client, events).await;
@@ -190,13 +210,30 @@ impl Run {
             }
         }
         let Self { plan, pruned, .. } = self;
-        prune(client, &plan.prunes, &plan.options, plan.set.scrubber(), pruned, events).await
+        prune(
+            client,
+            &plan.prunes,
+            &plan.options,
+            plan.set.scrubber(),
+            pruned,
+            events,
+        )
+        .await
     }
 
     /// Waits for what others wait for, then has the server judge the others, all of them before the
     /// next write.
-    async fn judge_deferred(&mut self, client: &Client, events: &mut dyn FnMut(ApplyEvent<'_>)) -> Vec<ApplyError> {
-        let Self { plan, written, warnings, .. } = self;
+    async fn judge_deferred(
+        &mut self,
+        client: &Client,
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
+        let Self {
+            plan,
+            written,
+            warnings,
+            ..
+        } = self;
         let fresh: Vec<_> = plan
             .steps
             .iter()

@@ -106,9 +106,7 @@ impl Inventory {
 
     /// The objects that the set owned, in order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.state
-            .iter()
-            .flat_map(|state| state.entries.values())
+        self.state.iter().flat_map(|state| state.entries.values())
     }
 
     /// The revision that was applied last, in Flux's form; `None` before the first.
@@ -123,9 +121,7 @@ impl Inventory {
 
     /// Whether it exists in the cluster.
     pub fn exists(&self) -> bool {
-        self.state
-            .as_ref()
-            .is_some_and(|state| state.parent.exists())
+        self.state.as_ref().is_some_and(|state| state.parent.exists())
     }
 }
 

@@ -24,17 +24,19 @@ mod order;
 mod plan;
 mod report;
 mod schema;
-mod set;
+#[cfg(test)]
+mod scripted;
 mod wait;
 
 pub use client::{Client, ConnectError, ConnectOptions, connect};
 pub use delete::delete;
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};
-pub use inventory::{Busy, Entry, Inventory, InventoryOptions, InventorySummary, ParentKind, inventories, inventory};
+pub use inventory::{
+    Busy, Entry, Inventory, InventoryOptions, InventorySummary, ParentKind, inventories, inventory,
+};
 pub use live::Live;
 pub use observe::observe;
 pub use options::{ApplyOptions, Conflicts, FIELD_MANAGER, Mode, Prune, UnknownFields};
 pub use plan::{ApplyPlan, plan};
 pub use report::{Action, ApplyReport, Counts, ObjectReport};
-pub use set::NormalizedSet;

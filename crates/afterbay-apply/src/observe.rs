@@ -13,6 +13,7 @@ mod members;
 use std::collections::{BTreeMap, BTreeSet};
 
 use afterbay_manifest::{Object, ObjectRef, Scrubber};
+use afterbay_normalize::NormalizedSet;
 use futures::StreamExt;
 use futures::stream;
 
@@ -26,7 +27,7 @@ use crate::inventory::{Inventory, Key};
 use crate::live::{Finding, Live, Member, Verdict};
 use crate::order::{Stage, is_cluster_role};
 use crate::schema;
-use crate::{ApplyOptions, NormalizedSet, UnknownFields};
+use crate::{ApplyOptions, UnknownFields};
 
 /// Asks the server about every object of the set and every member of the inventory. Writes nothing.
 ///
@@ -44,16 +45,14 @@ pub async fn observe(
     let kinds = discovery::discover(client, &needed_groups(objects, inventory))
         .await
         .map_err(|failure| error::global(client, failure, scrubber))?;
-    let namespace = options
-        .namespace
-        .as_deref()
-        .unwrap_or(client.default_namespace());
+    let namespace = options.namespace.as_deref().unwrap_or(client.default_namespace());
     let mut drafts: Vec<Draft<'_>> = objects
         .iter()
         .map(|object| Draft::new(object, &kinds, &definitions, namespace))
         .collect();
 
-    let mut live = live_objects::fetch(client, &kinds, &addresses(&drafts), inventory, options, scrubber).await?;
+    let mut live =
+        live_objects::fetch(client, &kinds, &addresses(&drafts), inventory, options, scrubber).await?;
     let judge = Judge {
         client,
         options,
@@ -82,7 +81,8 @@ pub async fn observe(
         pending.excuse(&mut drafts[index]);
     }
 
-    let members = members::observe(client, &kinds, &keys(&drafts), inventory, live, options, scrubber).await?;
+    let members =
+        members::observe(client, &kinds, &keys(&drafts), inventory, live, options, scrubber).await?;
     warnings.sort();
     Ok(Live {
         findings: drafts.into_iter().filter_map(Draft::finish).collect(),
@@ -102,7 +102,16 @@ pub(crate) async fn members(
         .await
         .map_err(|failure| error::global(client, failure, &scrubber))?;
     let live = live_objects::fetch(client, &kinds, &[], inventory, options, &scrubber).await?;
-    members::observe(client, &kinds, &BTreeSet::new(), inventory, live, options, &scrubber).await
+    members::observe(
+        client,
+        &kinds,
+        &BTreeSet::new(),
+        inventory,
+        live,
+        options,
+        &scrubber,
+    )
+    .await
 }
 
 fn needed_groups(objects: &[Object], inventory: &Inventory) -> BTreeSet<String> {
@@ -138,7 +147,9 @@ impl<'a> Draft<'a> {
     }
 
     fn is_in(&self, stage: Stage) -> bool {
-        self.address.as_ref().is_some_and(|address| address.stage() == stage)
+        self.address
+            .as_ref()
+            .is_some_and(|address| address.stage() == stage)
     }
 
     fn finish(self) -> Option<Finding> {
@@ -155,7 +166,10 @@ fn addresses<'a>(drafts: &'a [Draft<'_>]) -> Vec<&'a Address> {
 }
 
 fn keys(drafts: &[Draft<'_>]) -> BTreeSet<Key> {
-    addresses(drafts).into_iter().map(|address| Key::of(&address.object)).collect()
+    addresses(drafts)
+        .into_iter()
+        .map(|address| Key::of(&address.object))
+        .collect()
 }
 
 /// Dry-runs some of the drafts, a bounded number at once. Stops early when the server is away.
@@ -231,7 +245,10 @@ impl Pending {
             }
         }
         for (group_kind, definition) in &definitions.kinds {
-            let is_served = definition.versions.values().all(|resource| kinds.exact(&resource.gvk).is_some());
+            let is_served = definition
+                .versions
+                .values()
+                .all(|resource| kinds.exact(&resource.gvk).is_some());
             if !is_served || written.contains(&definition.crd) {
                 pending.kinds.insert(group_kind.clone(), definition.crd.clone());
             }
@@ -258,7 +275,9 @@ impl Pending {
     fn excuse(&self, draft: &mut Draft<'_>) {
         let refused = matches!(
             draft.verdict,
-            Some(Err(ApplyError::Forbidden { .. } | ApplyError::Refused { code: 404, .. }))
+            Some(Err(
+                ApplyError::Forbidden { .. } | ApplyError::Refused { code: 404, .. }
+            ))
         );
         let gvk = &draft.object.reference().gvk;
         let binds = gvk.group == "rbac.authorization.k8s.io" && gvk.kind.ends_with("Binding");

@@ -4,12 +4,14 @@ mod prune;
 
 use std::collections::BTreeMap;
 
+use afterbay_normalize::NormalizedSet;
+
 use crate::desired::Address;
 use crate::error::{ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Entry, Inventory, Key, State};
 use crate::live::{Finding, Live, Verdict};
 use crate::order::{self, Stage};
-use crate::{ApplyOptions, Mode, NormalizedSet};
+use crate::{ApplyOptions, Mode};
 
 pub(crate) use prune::{Fate, PruneStep, prunes};
 
@@ -41,7 +43,11 @@ pub fn plan(
     live: Live,
     options: &ApplyOptions,
 ) -> Result<ApplyPlan, ApplyErrors> {
-    let Live { findings, members, warnings } = live;
+    let Live {
+        findings,
+        members,
+        warnings,
+    } = live;
     let mut errors = unobserved(&set, &findings);
     let mut steps = Vec::new();
     for (object, finding) in findings.into_iter().enumerate() {
@@ -110,8 +116,16 @@ impl ApplyPlan {
     /// Number of writes that are certain; deferred objects count as one each.
     pub fn writes(&self) -> usize {
         let steps = self.steps.iter().filter(|step| step.verdict.is_write()).count();
-        let prunes = self.prunes.iter().filter(|prune| matches!(prune.fate, Fate::Delete { .. })).count();
-        if self.options.mode == Mode::DryRun { 0 } else { steps + prunes }
+        let prunes = self
+            .prunes
+            .iter()
+            .filter(|prune| matches!(prune.fate, Fate::Delete { .. }))
+            .count();
+        if self.options.mode == Mode::DryRun {
+            0
+        } else {
+            steps + prunes
+        }
     }
 
     pub(crate) fn revision(&self) -> Option<String> {
@@ -156,7 +170,10 @@ impl ApplyPlan {
 
 impl Verdict {
     pub(crate) fn is_write(&self) -> bool {
-        matches!(self, Self::Create | Self::Configure { .. } | Self::Deferred { .. })
+        matches!(
+            self,
+            Self::Create | Self::Configure { .. } | Self::Deferred { .. }
+        )
     }
 }
 

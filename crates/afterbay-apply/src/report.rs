@@ -101,7 +101,14 @@ pub struct Counts {
 impl fmt::Display for Counts {
     /// The counts that are not zero: `2 created, 1 configured`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { created, configured, unchanged, pruned, skipped, deferred: _ } = *self;
+        let Self {
+            created,
+            configured,
+            unchanged,
+            pruned,
+            skipped,
+            deferred: _,
+        } = *self;
         let counts = [
             (created, Action::Created),
             (configured, Action::Configured),
@@ -109,8 +116,11 @@ impl fmt::Display for Counts {
             (pruned, Action::Pruned),
             (skipped, Action::Skipped),
         ];
-        let parts: Vec<String> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, action)| format!("{count} {action}")).collect();
+        let parts: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, action)| format!("{count} {action}"))
+            .collect();
         f.write_str(if parts.is_empty() { "nothing to do" } else { "" })?;
         f.write_str(&parts.join(", "))
     }

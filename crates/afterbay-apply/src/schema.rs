@@ -107,15 +107,28 @@ impl Check {
 
     fn object(&mut self, path: &KeyPath, fields: &Map<String, Value>, schema: &Value, place: Place) {
         let properties = schema["properties"].as_object();
-        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for name in schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             let has_default = properties.is_some_and(|known| {
-                known.get(name).is_some_and(|property| property.get("default").is_some())
+                known
+                    .get(name)
+                    .is_some_and(|property| property.get("default").is_some())
             });
             if !fields.contains_key(name) && !has_default {
                 self.say(&path.key(name), "is required");
             }
         }
-        self.count(path, fields.len(), schema, ["minProperties", "maxProperties"], "fields");
+        self.count(
+            path,
+            fields.len(),
+            schema,
+            ["minProperties", "maxProperties"],
+            "fields",
+        );
         let is_resource = place == Place::Resource || schema["x-kubernetes-embedded-resource"] == true;
         let keeps_unknown = schema["x-kubernetes-preserve-unknown-fields"] == true || place == Place::Junctor;
         let additional = &schema["additionalProperties"];
@@ -124,12 +137,18 @@ impl Check {
                 continue;
             }
             let path = path.key(name);
-            let below = if place == Place::Junctor { place } else { Place::Field };
+            let below = if place == Place::Junctor {
+                place
+            } else {
+                Place::Field
+            };
             match properties.and_then(|known| known.get(name)) {
                 Some(property) => self.value(&path, value, property, below),
                 None if additional.is_object() => self.value(&path, value, additional, below),
                 None if additional == true || keeps_unknown => {}
-                None if self.unknown == UnknownFields::Refuse => self.say(&path, "is not a field of this kind"),
+                None if self.unknown == UnknownFields::Refuse => {
+                    self.say(&path, "is not a field of this kind")
+                }
                 None => {}
             }
         }
@@ -146,7 +165,13 @@ impl Check {
     }
 
     fn string(&mut self, path: &KeyPath, text: &str, schema: &Value) {
-        self.count(path, text.chars().count(), schema, ["minLength", "maxLength"], "characters");
+        self.count(
+            path,
+            text.chars().count(),
+            schema,
+            ["minLength", "maxLength"],
+            "characters",
+        );
         let Some(pattern) = schema["pattern"].as_str() else {
             return;
         };
@@ -166,13 +191,25 @@ impl Check {
         if let Some(minimum) = schema["minimum"].as_f64() {
             let is_exclusive = schema["exclusiveMinimum"] == true;
             if number < minimum || is_exclusive && number <= minimum {
-                self.say(path, format!("must be {} {minimum}", if is_exclusive { "above" } else { "at least" }));
+                self.say(
+                    path,
+                    format!(
+                        "must be {} {minimum}",
+                        if is_exclusive { "above" } else { "at least" }
+                    ),
+                );
             }
         }
         if let Some(maximum) = schema["maximum"].as_f64() {
             let is_exclusive = schema["exclusiveMaximum"] == true;
             if number > maximum || is_exclusive && number >= maximum {
-                self.say(path, format!("must be {} {maximum}", if is_exclusive { "below" } else { "at most" }));
+                self.say(
+                    path,
+                    format!(
+                        "must be {} {maximum}",
+                        if is_exclusive { "below" } else { "at most" }
+                    ),
+                );
             }
         }
     }
@@ -213,7 +250,9 @@ impl Check {
 }
 
 fn is_integer(value: &Value) -> bool {
-    value.as_i64().is_some() || value.as_u64().is_some() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
+    value.as_i64().is_some()
+        || value.as_u64().is_some()
+        || value.as_f64().is_some_and(|number| number.fract() == 0.0)
 }
 
 fn type_of(value: &Value) -> &'static str {

@@ -39,11 +39,17 @@ pub(crate) async fn until_ready(
         if !is_crd(gvk) && !is_namespace(gvk) {
             continue;
         }
-        events(ApplyEvent::Waiting { subject: &step.subject });
+        events(ApplyEvent::Waiting {
+            subject: &step.subject,
+        });
         let look = async || {
             let response = client.send(&Request::get(step.address.path())).await?;
             let object: Value = response.json()?;
-            Ok(if is_crd(gvk) { crd(&object) } else { namespace(&object) })
+            Ok(if is_crd(gvk) {
+                crd(&object)
+            } else {
+                namespace(&object)
+            })
         };
         errors.extend(poll(client, plan, step, look).await.err());
     }
@@ -69,7 +75,15 @@ async fn poll(
             Ok(Readiness::Ready) => return Ok(()),
             Ok(Readiness::Not(state)) => state,
             Ok(Readiness::Never(state)) => return Err(not_ready(step, state)),
-            Err(failure) => return Err(refused(client, &step.subject, Quotes::Keep, failure, plan.set.scrubber())),
+            Err(failure) => {
+                return Err(refused(
+                    client,
+                    &step.subject,
+                    Quotes::Keep,
+                    failure,
+                    plan.set.scrubber(),
+                ));
+            }
         };
         if Instant::now() + pause >= client.deadline() {
             return Err(not_ready(step, state));

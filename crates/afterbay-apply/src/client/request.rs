@@ -91,11 +91,7 @@ impl Request {
         if let Some(content_type) = content_type {
             builder = builder.header(CONTENT_TYPE, content_type);
         }
-        let body = self
-            .body
-            .as_ref()
-            .map(|body| body.0.clone())
-            .unwrap_or_default();
+        let body = self.body.as_ref().map(|body| body.0.clone()).unwrap_or_default();
         builder.body(kube::client::Body::from(body))
     }
 }
@@ -137,7 +133,11 @@ impl Response {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.bytes).map_err(|error| Failure::Malformed {
             // serde_json's own text may quote a value of the body.
-            problem: format!("not the expected JSON (line {}, column {})", error.line(), error.column()),
+            problem: format!(
+                "not the expected JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
         })
     }
 }
@@ -185,7 +185,10 @@ mod tests {
 
     #[test]
     fn reads_warning_headers() {
-        assert_eq!(warning_text(r#"299 - "v1 \"Old\" is deprecated""#), r#"v1 "Old" is deprecated"#);
+        assert_eq!(
+            warning_text(r#"299 - "v1 \"Old\" is deprecated""#),
+            r#"v1 "Old" is deprecated"#
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Client, Method, Request, Response, chain};
+use super::{Client, Method, Request, Response, client_problem};
 
 /// Attempts at one request; with the delays below that is about seven seconds of a server away.
 const ATTEMPTS: u32 = 6;
@@ -132,10 +132,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
     }
     let mut status = serde_json::from_slice(&bytes).unwrap_or_else(|_| Status {
         // A proxy in between answers in its own words.
-        message: String::from_utf8_lossy(&bytes)
-            .chars()
-            .take(500)
-            .collect(),
+        message: String::from_utf8_lossy(&bytes).chars().take(500).collect(),
         ..Status::default()
     });
     status.code = head.status.as_u16();
@@ -150,12 +147,9 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
 }
 
 fn unreachable(error: &kube::Error) -> Failure {
-    let problem = match error {
-        kube::Error::Service(cause) => chain(cause.as_ref()),
-        kube::Error::HyperError(cause) => chain(cause),
-        other => chain(other),
-    };
-    Failure::Unreachable { problem }
+    Failure::Unreachable {
+        problem: client_problem(error),
+    }
 }
 
 /// How long to wait before the next attempt; `None` when there should be none.
@@ -163,9 +157,7 @@ fn delay(failure: &Failure, method: Method, attempt: u32) -> Option<Duration> {
     if attempt >= ATTEMPTS || !retryable(failure, method) {
         return None;
     }
-    let backoff = FIRST_DELAY
-        .saturating_mul(1 << (attempt - 1))
-        .min(LONGEST_DELAY);
+    let backoff = FIRST_DELAY.saturating_mul(1 << (attempt - 1)).min(LONGEST_DELAY);
     let asked = match failure {
         Failure::Status(status) => Duration::from_secs(status.details.retry_after_seconds),
         _ => Duration::ZERO,
@@ -223,9 +215,15 @@ mod tests {
         for code in [400, 401, 403, 404, 422] {
             assert!(!retryable(&status(code, 0), Method::Apply), "{code}");
         }
-        assert!(!retryable(&status(409, 1), Method::Apply), "owners in conflict stay in conflict");
+        assert!(
+            !retryable(&status(409, 1), Method::Apply),
+            "owners in conflict stay in conflict"
+        );
         assert!(retryable(&status(409, 0), Method::Apply));
-        assert!(!retryable(&status(409, 0), Method::Replace), "the reader has to decide");
+        assert!(
+            !retryable(&status(409, 0), Method::Replace),
+            "the reader has to decide"
+        );
     }
 
     #[test]

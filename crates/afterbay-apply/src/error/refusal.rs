@@ -18,7 +18,11 @@ pub(crate) enum Quotes {
 impl Quotes {
     /// For a Secret and for any object with a leaf that is not plain: drop.
     pub(crate) fn of(object: &Object) -> Self {
-        let mut quotes = if object.reference().gvk.is_secret() { Self::Drop } else { Self::Keep };
+        let mut quotes = if object.reference().gvk.is_secret() {
+            Self::Drop
+        } else {
+            Self::Keep
+        };
         object.body().leaves(&mut |_, leaf| {
             if !leaf.provenance.is_plain() {
                 quotes = Self::Drop;
@@ -53,7 +57,9 @@ pub(crate) fn refused(
 ) -> ApplyError {
     let boxed = Box::new(subject.clone());
     match failure {
-        Failure::Status(status) if status.code != 401 => of_status(boxed, &status, &Words { quotes, scrubber }),
+        Failure::Status(status) if status.code != 401 => {
+            of_status(boxed, &status, &Words { quotes, scrubber })
+        }
         Failure::Malformed { problem } => ApplyError::Refused {
             subject: boxed,
             code: 200,
@@ -88,11 +94,18 @@ fn of_status(subject: Box<Subject>, status: &Status, words: &Words<'_>) -> Apply
     let message = || words.clean(&status.message);
     let details = &status.details;
     match (status.code, status.reason.as_str()) {
-        (404, _) if details.kind == "namespaces" && !details.name.is_empty() => ApplyError::NamespaceMissing {
-            subject,
-            namespace: details.name.clone(),
-        },
-        (403, _) if details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating") => {
+        (404, _) if details.kind == "namespaces" && !details.name.is_empty() => {
+            ApplyError::NamespaceMissing {
+                subject,
+                namespace: details.name.clone(),
+            }
+        }
+        (403, _)
+            if details
+                .causes
+                .iter()
+                .any(|cause| cause.reason == "NamespaceTerminating") =>
+        {
             let namespace = subject.object.namespace.clone().unwrap_or_default();
             ApplyError::NamespaceTerminating { subject, namespace }
         }
@@ -247,7 +260,10 @@ mod tests {
                 "spec.selector: Invalid value: {\"a\":{\"b\":\"}\"}}: field is immutable",
                 "spec.selector: Invalid value: …: field is immutable",
             ),
-            ("spec.n: Invalid value: 12: must be less", "spec.n: Invalid value: …: must be less"),
+            (
+                "spec.n: Invalid value: 12: must be less",
+                "spec.n: Invalid value: …: must be less",
+            ),
             (
                 ".data.k: expected string, got &value.valueUnstructured{Value:12345}",
                 ".data.k: expected string, got &value.valueUnstructured{Value:…}",
@@ -256,7 +272,10 @@ mod tests {
                 ".data.k: expected string, got &value.valueUnstructured{Value:map[string]interface {}{\"a\":\"b\"}}",
                 ".data.k: expected string, got &value.valueUnstructured{Value:…}",
             ),
-            ("Unsupported value: \"x\": supported values: \"A\"", "Unsupported value: …: supported values: \"A\""),
+            (
+                "Unsupported value: \"x\": supported values: \"A\"",
+                "Unsupported value: …: supported values: \"A\"",
+            ),
             ("nothing to hide", "nothing to hide"),
         ] {
             assert_eq!(without_values(text), expected);

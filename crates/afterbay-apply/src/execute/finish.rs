@@ -24,7 +24,9 @@ impl Run {
                     entry.uid.clone_from(&written.uid);
                     entry.since = revision.clone().or_else(|| entry.since.take());
                 }
-                (None, Verdict::Unchanged { .. }) if entry.since.is_none() => entry.since.clone_from(&revision),
+                (None, Verdict::Unchanged { .. }) if entry.since.is_none() => {
+                    entry.since.clone_from(&revision)
+                }
                 _ => {}
             }
         }
@@ -102,7 +104,11 @@ impl Run {
 }
 
 /// `None` for what needs no word: members that were gone already, and what was not reached.
-pub(crate) fn prune_report(prune: &PruneStep, pruned: Option<&Pruned>, is_dry_run: bool) -> Option<ObjectReport> {
+pub(crate) fn prune_report(
+    prune: &PruneStep,
+    pruned: Option<&Pruned>,
+    is_dry_run: bool,
+) -> Option<ObjectReport> {
     let skipped = |reason: &str| {
         let mut report = ObjectReport::new(&prune.subject, Action::Skipped);
         report.reason = Some(reason.to_owned());

@@ -39,7 +39,11 @@ pub(crate) async fn prune(
         match &step.fate {
             Fate::Delete { .. } => numbered.push((index, step)),
             Fate::Keep { .. } => pruned[index] = Some(Pruned::Kept),
-            Fate::Release { reason } => pruned[index] = Some(Pruned::Released { reason: reason.clone() }),
+            Fate::Release { reason } => {
+                pruned[index] = Some(Pruned::Released {
+                    reason: reason.clone(),
+                })
+            }
             Fate::Forget => pruned[index] = Some(Pruned::Deleted),
         }
     }
@@ -80,7 +84,10 @@ async fn delete(client: &Client, step: &PruneStep, scrubber: &Scrubber) -> Resul
         "preconditions": { "uid": uid },
     });
     let path = resource.object(object.namespace.as_deref(), &object.name);
-    match client.send(&Request::with_body(Method::Delete, path, &body)).await {
+    match client
+        .send(&Request::with_body(Method::Delete, path, &body))
+        .await
+    {
         Ok(_) => Ok(Pruned::Deleted),
         Err(failure) if failure.is_not_found() => Ok(Pruned::Deleted),
         Err(failure) if failure.is_conflict() => Ok(Pruned::Released {

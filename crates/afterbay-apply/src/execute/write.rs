@@ -12,7 +12,7 @@ use crate::discovery::write_query;
 use crate::error::{ApplyError, Quotes, refused};
 use crate::live::Verdict;
 use crate::observe::{Effect, Judge, Judged};
-use crate::order::{Rank, Stage};
+use crate::order::{Rank, Stage, is_namespace};
 use crate::plan::{ApplyPlan, Step};
 use crate::report::{Action, ObjectReport};
 
@@ -26,7 +26,10 @@ fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
 }
 
 /// Dry-runs every deferred step.
-pub(super) async fn judge_deferred(client: &Client, plan: &ApplyPlan) -> Vec<(usize, Result<Judged, ApplyError>)> {
+pub(super) async fn judge_deferred(
+    client: &Client,
+    plan: &ApplyPlan,
+) -> Vec<(usize, Result<Judged, ApplyError>)> {
     let judge = &judge(client, plan);
     let deferred = plan
         .steps
@@ -36,7 +39,10 @@ pub(super) async fn judge_deferred(client: &Client, plan: &ApplyPlan) -> Vec<(us
     stream::iter(deferred)
         .map(async |(index, step)| {
             let object = &plan.set.objects()[step.object];
-            (index, judge.judge(object, &step.subject, &step.address, None).await)
+            (
+                index,
+                judge.judge(object, &step.subject, &step.address, None).await,
+            )
         })
         .buffer_unordered(plan.options.concurrency.max(1))
         .collect()
@@ -51,10 +57,58 @@ impl Run {
         stage: Stage,
         events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Vec<ApplyError> {
-        let Self { plan, written, warnings, .. } = self;
+        let indexes: Vec<_> = self
+            .plan
+            .steps_in(stage)
+            .filter(|(index, step)| step.verdict.is_write() && self.written[*index].is_none())
+            .map(|(index, _)| index)
+            .collect();
+        self.write_steps(client, &indexes, events).await
+    }
+
+    /// Writes the Namespace that the inventory itself is to live in, if this revision brings it. It is
+    /// the one object that cannot be recorded before it is written; its label says whose it is.
+    pub(super) async fn write_home(
+        &mut self,
+        client: &Client,
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
+        let Some(state) = &self.plan.state else {
+            return Vec::new();
+        };
+        let home = state.parent.namespace();
+        let is_home =
+            |step: &Step| is_namespace(&step.address.object.gvk) && step.address.object.name == home;
+        let Some(index) = self
+            .plan
+            .steps
+            .iter()
+            .position(|step| step.verdict == Verdict::Create && is_home(step))
+        else {
+            return Vec::new();
+        };
+        self.write_steps(client, &[index], events).await
+    }
+
+    async fn write_steps(
+        &mut self,
+        client: &Client,
+        indexes: &[usize],
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
+        let Self {
+            plan,
+            written,
+            warnings,
+            ..
+        } = self;
         let mut ranks: BTreeMap<Rank, Vec<(usize, &Step)>> = BTreeMap::new();
-        for (index, step) in plan.steps_in(stage).filter(|(_, step)| step.verdict.is_write()) {
-            ranks.entry(Rank::of(&step.address.object.gvk)).or_default().push((index, step));
+        for &index in indexes {
+            let step = &plan.steps[index];
+            ranks
+                .entry(Rank::of(&step.address.object.gvk))
+                .or_default()
+                .push((index, step));
         }
         let judge = &judge(client, plan);
         let mut errors = Vec::new();
@@ -84,19 +138,40 @@ impl Run {
     }
 }
 
-async fn write(judge: &Judge<'_>, plan: &ApplyPlan, step: &Step) -> Result<(Written, Vec<String>), ApplyError> {
+async fn write(
+    judge: &Judge<'_>,
+    plan: &ApplyPlan,
+    step: &Step,
+) -> Result<(Written, Vec<String>), ApplyError> {
     let object = &plan.set.objects()[step.object];
-    let refuse = |failure| refused(judge.client, &step.subject, Quotes::of(object), failure, judge.scrubber);
+    let refuse = |failure| {
+        refused(
+            judge.client,
+            &step.subject,
+            Quotes::of(object),
+            failure,
+            judge.scrubber,
+        )
+    };
     if let Verdict::Configure { uid, leftovers, .. } = &step.verdict {
         if !leftovers.is_empty() {
-            remove_leftovers(judge, step, uid, leftovers).await.map_err(refuse)?;
+            remove_leftovers(judge, step, uid, leftovers)
+                .await
+                .map_err(refuse)?;
         }
     }
     let body = desired::body(object, &step.address, judge.part_of);
-    let response = judge.apply(&step.address, &body, Effect::Write).await.map_err(refuse)?;
+    let response = judge
+        .apply(&step.address, &body, Effect::Write)
+        .await
+        .map_err(refuse)?;
     let warnings = judge.warnings(&step.subject, &response);
     let answer: Value = response.json().map_err(refuse)?;
-    let action = if response.created { Action::Created } else { Action::Configured };
+    let action = if response.created {
+        Action::Created
+    } else {
+        Action::Configured
+    };
     let uid = answer["metadata"]["uid"].as_str().map(str::to_owned);
     Ok((Written { action, uid }, warnings))
 }
@@ -107,7 +182,10 @@ async fn remove_leftovers(judge: &Judge<'_>, step: &Step, uid: &str, keys: &[Str
     let patch = json!({ "metadata": { "uid": uid }, "data": data });
     let query = write_query(&[("fieldManager", judge.options.field_manager.as_str())]);
     let uri = format!("{}?{query}", step.address.path());
-    judge.client.send(&Request::with_body(Method::Merge, uri, &patch)).await?;
+    judge
+        .client
+        .send(&Request::with_body(Method::Merge, uri, &patch))
+        .await?;
     Ok(())
 }
 

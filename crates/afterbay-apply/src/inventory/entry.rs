@@ -74,7 +74,13 @@ pub(super) fn encode(entries: &BTreeMap<Key, Entry>, limit: usize) -> Vec<String
 /// An upper bound of what an entry adds: its row, and its kind and revision if they are new.
 fn entry_cost(entry: &Entry) -> usize {
     let ObjectRef { gvk, namespace, name } = &entry.object;
-    let texts = [Some(&gvk.group), Some(&gvk.version), Some(&gvk.kind), namespace.as_ref(), Some(name)];
+    let texts = [
+        Some(&gvk.group),
+        Some(&gvk.version),
+        Some(&gvk.kind),
+        namespace.as_ref(),
+        Some(name),
+    ];
     let known = [entry.uid.as_ref(), entry.since.as_ref()];
     let length: usize = texts.iter().chain(&known).flatten().map(|text| text.len()).sum();
     length + 40

@@ -39,8 +39,14 @@ pub async fn inventories(
     namespace: Option<&str>,
     kind: ParentKind,
 ) -> Result<Vec<InventorySummary>, ApplyErrors> {
-    let scope = namespace.map_or_else(String::new, |namespace| format!("/namespaces/{}", segment(namespace)));
-    let uri = format!("/api/v1{scope}/{}?labelSelector={}", kind.plural(), query_value(&selector()));
+    let scope = namespace.map_or_else(String::new, |namespace| {
+        format!("/namespaces/{}", segment(namespace))
+    });
+    let uri = format!(
+        "/api/v1{scope}/{}?labelSelector={}",
+        kind.plural(),
+        query_value(&selector())
+    );
     let list: List = client
         .send(&Request::get(uri))
         .await

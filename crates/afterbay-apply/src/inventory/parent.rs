@@ -40,7 +40,7 @@ pub(crate) struct ParentState {
 }
 
 impl ParentState {
-    pub(super) fn new(kind: ParentKind, namespace: String, name: String) -> Self {
+    pub(crate) fn new(kind: ParentKind, namespace: String, name: String) -> Self {
         let id = applyset_id(&name, &namespace, kind.kind());
         Self {
             kind,
@@ -94,7 +94,12 @@ impl ParentState {
     /// The names of the objects that hold what does not fit here.
     pub(super) fn parts(&self) -> Vec<String> {
         self.annotation(PARTS)
-            .map(|text| text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+            .map(|text| {
+                text.split(',')
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_owned)
+                    .collect()
+            })
             .unwrap_or_default()
     }
 
@@ -122,14 +127,26 @@ impl ParentState {
     }
 
     pub(super) fn collection(&self) -> String {
-        format!("/api/v1/namespaces/{}/{}", segment(&self.namespace), self.kind.plural())
+        format!(
+            "/api/v1/namespaces/{}/{}",
+            segment(&self.namespace),
+            self.kind.plural()
+        )
     }
 
     /// Refuses an object that only happens to have the name.
     pub(super) fn verify(&self) -> Result<(), String> {
-        match self.annotation(TOOLING).map(|tooling| tooling.rsplit_once('/').map_or(tooling, |(tool, _)| tool)) {
+        match self
+            .annotation(TOOLING)
+            .map(|tooling| tooling.rsplit_once('/').map_or(tooling, |(tool, _)| tool))
+        {
             Some(TOOL) => {}
-            Some(other) => return Err(format!("a {} of this name is an ApplySet of {other}", self.kind.kind())),
+            Some(other) => {
+                return Err(format!(
+                    "a {} of this name is an ApplySet of {other}",
+                    self.kind.kind()
+                ));
+            }
             None => {
                 return Err(format!(
                     "a {} of this name exists and is no ApplySet parent",
@@ -137,7 +154,10 @@ impl ParentState {
                 ));
             }
         }
-        let label = self.metadata.as_ref().and_then(|metadata| metadata.get("labels")?.get(ID)?.as_str());
+        let label = self
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.get("labels")?.get(ID)?.as_str());
         if label != Some(self.id.as_str()) {
             return Err(format!("its label {ID} is not the id of this name and namespace"));
         }
@@ -179,9 +199,9 @@ impl ParentState {
 
     /// An object that holds what does not fit into the parent, owned by it.
     pub(super) fn render_part(&self, name: &str, text: &str) -> Value {
-        let owner = self.uid().map(|uid| {
-            json!([{ "apiVersion": "v1", "kind": self.kind.kind(), "name": self.name, "uid": uid }])
-        });
+        let owner = self.uid().map(
+            |uid| json!([{ "apiVersion": "v1", "kind": self.kind.kind(), "name": self.name, "uid": uid }]),
+        );
         let mut metadata = json!({
             "name": name,
             "namespace": self.namespace,
@@ -224,7 +244,9 @@ impl ParentState {
 
     /// The list of objects out of a parent or part.
     pub(super) fn text(&self, object: &Value) -> Result<String, String> {
-        let text = object["data"][OBJECTS].as_str().ok_or_else(|| format!("it has no data key {OBJECTS:?}"))?;
+        let text = object["data"][OBJECTS]
+            .as_str()
+            .ok_or_else(|| format!("it has no data key {OBJECTS:?}"))?;
         match self.kind {
             ParentKind::ConfigMap => Ok(text.to_owned()),
             ParentKind::Secret => STANDARD
@@ -261,7 +283,11 @@ fn group_kinds(entries: &[&Entry]) -> String {
         .iter()
         .map(|entry| {
             let gvk = &entry.object.gvk;
-            if gvk.group.is_empty() { gvk.kind.clone() } else { format!("{}.{}", gvk.kind, gvk.group) }
+            if gvk.group.is_empty() {
+                gvk.kind.clone()
+            } else {
+                format!("{}.{}", gvk.kind, gvk.group)
+            }
         })
         .collect();
     kinds.into_iter().collect::<Vec<_>>().join(",")

@@ -49,7 +49,11 @@ pub async fn inventory(client: &Client, options: &InventoryOptions) -> Result<In
             }
             .into());
         }
-        tracing::info!(inventory = parent.display(), holder = holder.identity, "waiting for another run");
+        tracing::info!(
+            inventory = parent.display(),
+            holder = holder.identity,
+            "waiting for another run"
+        );
         sleep(LOOK_AGAIN).await;
     };
     let entries = match object {

@@ -34,7 +34,9 @@ impl Store {
     ) -> Result<Self, ApplyError> {
         let mut store = Self::new(client, state);
         let revision = store.parent.revision().map(str::to_owned);
-        store.begin(client, entries, revision.as_deref(), Leave::Held).await?;
+        store
+            .begin(client, entries, revision.as_deref(), Leave::Held)
+            .await?;
         Ok(store)
     }
 
@@ -78,7 +80,11 @@ impl Store {
     pub(crate) async fn renew(&mut self, client: &Client) -> Result<(), ApplyError> {
         let holder = self.holder.renewed(client.server_now());
         let request = Request::with_body(Method::Merge, self.parent.path(), &self.parent.renewal(&holder));
-        match client.send(&request).await.and_then(|response| response.json::<Value>()) {
+        match client
+            .send(&request)
+            .await
+            .and_then(|response| response.json::<Value>())
+        {
             Ok(object) => {
                 self.parent.observe(&object);
                 self.holder = holder;
@@ -179,7 +185,11 @@ impl Store {
             .map_err(|failure| failed(client, &self.parent, failure))?;
         if let Some((object, _)) = &object {
             self.parent.observe(object);
-            if self.parent.holder().is_some_and(|holder| holder.run == self.holder.run) {
+            if self
+                .parent
+                .holder()
+                .is_some_and(|holder| holder.run == self.holder.run)
+            {
                 return Ok(());
             }
         }
@@ -202,7 +212,10 @@ impl Store {
             (Lost::BeforeWriting, None) => ApplyError::InventoryChanged { inventory },
             (Lost::WhileWriting, holder) => ApplyError::TakenOver {
                 inventory,
-                holder: holder.map_or_else(|| "nobody; it was removed or released".to_owned(), |holder| holder.identity),
+                holder: holder.map_or_else(
+                    || "nobody; it was removed or released".to_owned(),
+                    |holder| holder.identity,
+                ),
             },
         }
     }

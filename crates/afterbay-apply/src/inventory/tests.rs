@@ -89,8 +89,15 @@ fn foreign_labels_and_annotations_of_the_parent_stay() {
     assert_eq!(parent.parts(), ["app-1"]);
     let next = parent.render(&[], "new", &[], None, None);
     assert_eq!(next["metadata"]["annotations"]["team"], "blue");
-    assert_eq!(next["metadata"]["resourceVersion"], "7", "a write that others overtook has to fail");
-    assert!(next["metadata"]["annotations"].get("afterbay.dev/parts").is_none());
+    assert_eq!(
+        next["metadata"]["resourceVersion"], "7",
+        "a write that others overtook has to fail"
+    );
+    assert!(
+        next["metadata"]["annotations"]
+            .get("afterbay.dev/parts")
+            .is_none()
+    );
 }
 
 #[test]
@@ -98,9 +105,13 @@ fn what_only_has_the_name_is_refused() {
     let mut parent = ParentState::new(ParentKind::ConfigMap, "default".to_owned(), "app".to_owned());
     parent.observe(&json!({ "metadata": { "name": "app" } }));
     insta::assert_snapshot!(parent.verify().unwrap_err(), @"a ConfigMap of this name exists and is no ApplySet parent");
-    parent.observe(&json!({ "metadata": { "annotations": { "applyset.kubernetes.io/tooling": "kubectl/v1.34" } } }));
+    parent.observe(
+        &json!({ "metadata": { "annotations": { "applyset.kubernetes.io/tooling": "kubectl/v1.34" } } }),
+    );
     insta::assert_snapshot!(parent.verify().unwrap_err(), @"a ConfigMap of this name is an ApplySet of kubectl");
-    parent.observe(&json!({ "metadata": { "annotations": { "applyset.kubernetes.io/tooling": "afterbay/v9" } } }));
+    parent.observe(
+        &json!({ "metadata": { "annotations": { "applyset.kubernetes.io/tooling": "afterbay/v9" } } }),
+    );
     insta::assert_snapshot!(
         parent.verify().unwrap_err(),
         @"its label applyset.kubernetes.io/id is not the id of this name and namespace"
@@ -116,7 +127,10 @@ fn a_silent_holder_expires_by_the_servers_clock() {
     let renewed = holder.renewed(start + LEASE);
     assert_eq!(renewed.acquire_time, holder.acquire_time);
     assert!(!renewed.is_expired(start + LEASE * 2));
-    let unreadable = Holder { renew_time: "yesterday".to_owned(), ..holder };
+    let unreadable = Holder {
+        renew_time: "yesterday".to_owned(),
+        ..holder
+    };
     assert!(unreadable.is_expired(start));
     assert!(LEASE > RENEWAL * 2, "one lost renewal must not lose the hold");
 }
@@ -140,19 +154,28 @@ fn an_unknown_version_is_not_guessed_at() {
     );
     assert!(decode("{", &mut entries).is_err());
     let text = r#"{"version":1,"kinds":[],"revisions":[],"objects":[[0,"","a","",-1]]}"#;
-    assert!(decode(text, &mut entries).is_err(), "an index outside of its table");
+    assert!(
+        decode(text, &mut entries).is_err(),
+        "an index outside of its table"
+    );
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
-    let kind = prop::sample::select(vec![("v1", "Secret"), ("v1", "Namespace"), ("apps/v1", "Deployment")]);
+    let kind = prop::sample::select(vec![
+        ("v1", "Secret"),
+        ("v1", "Namespace"),
+        ("apps/v1", "Deployment"),
+    ]);
     let namespace = prop::option::of("[a-z]{1,3}");
     let uid = prop::option::of("[0-9a-f]{8}");
     let since = prop::option::of(prop::sample::select(vec!["main@sha1:a", "main@sha1:b", "sha1:c"]));
-    (kind, namespace, "[a-z.:]{1,8}", uid, since).prop_map(|((api_version, kind), namespace, name, uid, since)| Entry {
-        uid,
-        since: since.map(str::to_owned),
-        ..entry(api_version, kind, namespace.as_deref(), &name)
-    })
+    (kind, namespace, "[a-z.:]{1,8}", uid, since).prop_map(
+        |((api_version, kind), namespace, name, uid, since)| Entry {
+            uid,
+            since: since.map(str::to_owned),
+            ..entry(api_version, kind, namespace.as_deref(), &name)
+        },
+    )
 }
 
 proptest! {

@@ -17,7 +17,10 @@ const METADATA: [&str; 4] = ["labels", "annotations", "finalizers", "ownerRefere
 pub(super) fn changes(live: &Value, dry_run: &Value, manager: &str) -> Vec<String> {
     let mut paths = Vec::new();
     let empty = Map::new();
-    let (old, new) = (live.as_object().unwrap_or(&empty), dry_run.as_object().unwrap_or(&empty));
+    let (old, new) = (
+        live.as_object().unwrap_or(&empty),
+        dry_run.as_object().unwrap_or(&empty),
+    );
     for key in keys(old, new) {
         // The items of a list carry neither apiVersion nor kind.
         if !matches!(key.as_str(), "metadata" | "status" | "apiVersion" | "kind") {
@@ -90,7 +93,13 @@ mod tests {
         });
         assert_eq!(
             changes(&live, &dry, "afterbay"),
-            ["data.gone", "data.k", "data.new", "list[1]", "metadata.labels[\"a/b\"]"]
+            [
+                "data.gone",
+                "data.k",
+                "data.new",
+                "list[1]",
+                "metadata.labels[\"a/b\"]"
+            ]
         );
     }
 

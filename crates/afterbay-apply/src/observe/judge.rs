@@ -46,7 +46,8 @@ impl Judge<'_> {
         address: &Address,
         known: Option<Value>,
     ) -> Result<Judged, ApplyError> {
-        let refuse = |failure: Failure| refused(self.client, subject, Quotes::of(object), failure, self.scrubber);
+        let refuse =
+            |failure: Failure| refused(self.client, subject, Quotes::of(object), failure, self.scrubber);
         let desired = desired::body(object, address, self.part_of);
         if let Some(reason) = ignored(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));
@@ -61,10 +62,16 @@ impl Judge<'_> {
                     return Ok(skip(Some(live), reason));
                 }
             }
-            let response = self.apply(address, &desired, Effect::DryRun).await.map_err(refuse)?;
+            let response = self
+                .apply(address, &desired, Effect::DryRun)
+                .await
+                .map_err(refuse)?;
             let warnings = self.warnings(subject, &response);
             if response.created {
-                return Ok(Judged { verdict: Verdict::Create, warnings });
+                return Ok(Judged {
+                    verdict: Verdict::Create,
+                    warnings,
+                });
             }
             let dry_run: Value = response.json().map_err(refuse)?;
             let is_current = known.as_ref().is_some_and(|live| {
@@ -79,7 +86,9 @@ impl Judge<'_> {
                 let is_same = live["metadata"]["resourceVersion"] == dry_run["metadata"]["resourceVersion"];
                 if is_same {
                     self.refuse_other_owner(subject, live)?;
-                    if let Some(reason) = ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"])) {
+                    if let Some(reason) =
+                        ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"]))
+                    {
                         return Ok(skip(Some(live), reason));
                     }
                     return Ok(self.compare(subject, &desired, live, &dry_run, warnings));
@@ -89,7 +98,12 @@ impl Judge<'_> {
     }
 
     /// Server-side apply of a body.
-    pub(crate) async fn apply(&self, address: &Address, body: &Value, effect: Effect) -> Result<Response, Failure> {
+    pub(crate) async fn apply(
+        &self,
+        address: &Address,
+        body: &Value,
+        effect: Effect,
+    ) -> Result<Response, Failure> {
         let mut query = vec![
             ("fieldManager", self.options.field_manager.as_str()),
             ("fieldValidation", self.options.unknown_fields.parameter()),
@@ -101,7 +115,9 @@ impl Judge<'_> {
             query.push(("dryRun", "All"));
         }
         let uri = format!("{}?{}", address.path(), write_query(&query));
-        self.client.send(&Request::with_body(Method::Apply, uri, body)).await
+        self.client
+            .send(&Request::with_body(Method::Apply, uri, body))
+            .await
     }
 
     /// The warnings that came with an answer, scrubbed.
@@ -149,7 +165,9 @@ impl Judge<'_> {
             for found in managed::string_data_leftovers(live, desired, &|name| self.is_concerned(name)) {
                 let keys = found.keys.join(", ");
                 if found.manager == manager {
-                    warnings.push(format!("{subject}: removes {keys}, left behind by our own stringData"));
+                    warnings.push(format!(
+                        "{subject}: removes {keys}, left behind by our own stringData"
+                    ));
                     leftovers.extend(found.keys);
                 } else {
                     warnings.push(format!(
@@ -159,22 +177,35 @@ impl Judge<'_> {
                 }
             }
         }
+        if live["metadata"]["deletionTimestamp"].is_string() {
+            warnings.push(format!(
+                "{subject}: is being deleted in the cluster; run again once it is gone"
+            ));
+        }
         let mut fields = compare::changes(live, dry_run, manager);
         fields.extend(leftovers.iter().map(|key| format!("data.{key}")));
         let verdict = if fields.is_empty() {
             Verdict::Unchanged { uid }
         } else {
-            Verdict::Configure { uid, fields, leftovers }
+            Verdict::Configure {
+                uid,
+                fields,
+                leftovers,
+            }
         };
         Judged { verdict, warnings }
     }
 
     fn is_concerned(&self, manager: &str) -> bool {
         manager == self.options.field_manager
-            || self.options.take_over.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(start) => manager.starts_with(start),
-                None => manager == pattern,
-            })
+            || self
+                .options
+                .take_over
+                .iter()
+                .any(|pattern| match pattern.strip_suffix('*') {
+                    Some(start) => manager.starts_with(start),
+                    None => manager == pattern,
+                })
     }
 }
 

@@ -25,19 +25,11 @@ const UNLABELED: usize = 8;
 #[derive(Default)]
 pub(super) struct LiveObjects {
     objects: BTreeMap<Key, Value>,
-    /// Kinds and namespaces whose members were all listed.
-    listed: BTreeSet<(String, Option<String>)>,
 }
 
 impl LiveObjects {
     pub(super) fn take(&mut self, key: &Key) -> Option<Value> {
         self.objects.remove(key)
-    }
-
-    /// Whether a member of the set would have been found in a list.
-    pub(super) fn has_listed(&self, resource: &Resource, namespace: Option<&str>) -> bool {
-        self.listed
-            .contains(&(resource.collection(None), namespace.map(str::to_owned)))
     }
 }
 
@@ -61,22 +53,12 @@ pub(super) async fn fetch(
 ) -> Result<LiveObjects, ApplyErrors> {
     let groups = groups(kinds, addresses, inventory);
     let mut lists = stream::iter(groups)
-        .map(async |group| {
-            let outcome = list(client, &group, inventory.id()).await;
-            (group, outcome)
-        })
+        .map(async |group| list(client, &group, inventory.id()).await)
         .buffer_unordered(options.concurrency.max(1));
     let mut live = LiveObjects::default();
-    while let Some((group, outcome)) = lists.next().await {
+    while let Some(outcome) = lists.next().await {
         match outcome {
-            Ok(Some(found)) => {
-                live.objects.extend(found);
-                if group.members >= LABELED {
-                    live.listed
-                        .insert((group.resource.collection(None), group.namespace));
-                }
-            }
-            Ok(None) => {}
+            Ok(found) => live.objects.extend(found),
             Err(failure) if failure.is_global() => {
                 return Err(error::global(client, failure, scrubber).into());
             }
@@ -113,7 +95,10 @@ fn groups<'a>(kinds: &'a Kinds, addresses: &[&'a Address], inventory: &Inventory
     }
     for entry in inventory.entries() {
         let gvk = &entry.object.gvk;
-        if let Some(resource) = kinds.exact(gvk).or_else(|| kinds.preferred(&gvk.group, &gvk.kind)) {
+        if let Some(resource) = kinds
+            .exact(gvk)
+            .or_else(|| kinds.preferred(&gvk.group, &gvk.kind))
+        {
             if !wanted.contains(&Key::of(&entry.object)) {
                 add(resource, &entry.object, true);
             }
@@ -135,12 +120,16 @@ struct PageMetadata {
     r#continue: String,
 }
 
-/// `None` when a list would not pay.
-async fn list(client: &Client, group: &Group<'_>, part_of: Option<&str>) -> Result<Option<Vec<(Key, Value)>>, Failure> {
+/// Nothing when a list would not pay.
+async fn list(
+    client: &Client,
+    group: &Group<'_>,
+    part_of: Option<&str>,
+) -> Result<Vec<(Key, Value)>, Failure> {
     let selector = match part_of {
         Some(id) if group.members >= LABELED => format!("&labelSelector={PART_OF}%3D{}", query_value(id)),
         _ if group.wanted.len() >= UNLABELED => String::new(),
-        _ => return Ok(None),
+        _ => return Ok(Vec::new()),
     };
     let collection = group.resource.collection(group.namespace.as_deref());
     let mut found = Vec::new();
@@ -166,7 +155,7 @@ async fn list(client: &Client, group: &Group<'_>, part_of: Option<&str>) -> Resu
         // Where most of the objects belong to others, reading on costs more than asking for ours.
         let is_wasteful = selector.is_empty() && seen > 4 * group.wanted.len() + PAGE;
         if is_done || is_wasteful {
-            return Ok(Some(found));
+            return Ok(found);
         }
         next = format!("&continue={}", query_value(&page.metadata.r#continue));
     }

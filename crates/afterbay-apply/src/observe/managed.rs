@@ -23,17 +23,22 @@ pub(super) struct Leftovers {
 /// in `data` stays without an owner. Found are the keys that an entry of `ours` or of `others` has under
 /// `f:stringData`, that the live object still has, that the new object has not, and that no manager
 /// owns under `f:data`.
-pub(super) fn string_data_leftovers(live: &Value, desired: &Value, is_concerned: &dyn Fn(&str) -> bool) -> Vec<Leftovers> {
+pub(super) fn string_data_leftovers(
+    live: &Value,
+    desired: &Value,
+    is_concerned: &dyn Fn(&str) -> bool,
+) -> Vec<Leftovers> {
     let Some(data) = live["data"].as_object() else {
         return Vec::new();
     };
-    let owned_elsewhere = |key: &str| {
-        entries(live).any(|entry| entry["fieldsV1"]["f:data"].get(format!("f:{key}")).is_some())
-    };
+    let owned_elsewhere =
+        |key: &str| entries(live).any(|entry| entry["fieldsV1"]["f:data"].get(format!("f:{key}")).is_some());
     entries(live)
         .filter(|entry| is_main(entry))
         .filter_map(|entry| {
-            let manager = entry["manager"].as_str().filter(|manager| is_concerned(manager))?;
+            let manager = entry["manager"]
+                .as_str()
+                .filter(|manager| is_concerned(manager))?;
             let keys: Vec<_> = entry["fieldsV1"]["f:stringData"]
                 .as_object()?
                 .keys()
@@ -52,7 +57,10 @@ pub(super) fn string_data_leftovers(live: &Value, desired: &Value, is_concerned:
 }
 
 fn entries(object: &Value) -> impl Iterator<Item = &Value> {
-    object["metadata"]["managedFields"].as_array().into_iter().flatten()
+    object["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten()
 }
 
 /// Whether the entry is about the object itself and not about its status.
@@ -83,8 +91,14 @@ mod tests {
         assert_eq!(
             found,
             [
-                Leftovers { manager: "afterbay".to_owned(), keys: vec!["left".to_owned()] },
-                Leftovers { manager: "kubectl".to_owned(), keys: vec!["theirs".to_owned()] },
+                Leftovers {
+                    manager: "afterbay".to_owned(),
+                    keys: vec!["left".to_owned()]
+                },
+                Leftovers {
+                    manager: "kubectl".to_owned(),
+                    keys: vec!["theirs".to_owned()]
+                },
             ]
         );
     }

@@ -37,13 +37,19 @@ pub(super) async fn observe(
             continue;
         }
         let gvk = &entry.object.gvk;
-        let Some(resource) = kinds.exact(gvk).or_else(|| kinds.preferred(&gvk.group, &gvk.kind)) else {
+        let Some(resource) = kinds
+            .exact(gvk)
+            .or_else(|| kinds.preferred(&gvk.group, &gvk.kind))
+        else {
             members.insert(key, unserved(kinds, &gvk.group));
             continue;
         };
         match live.take(&key) {
             Some(object) => {
-                members.insert(key, Member::Present(present(resource, &object["metadata"], &object, manager)));
+                members.insert(
+                    key,
+                    Member::Present(present(resource, &object["metadata"], &object, manager)),
+                );
             }
             None => unread.push((key, resource, entry.object.clone())),
         }
@@ -94,10 +100,14 @@ async fn read(client: &Client, resource: &Resource, object: &ObjectRef) -> Resul
 }
 
 fn present(resource: &Resource, metadata: &Value, object: &Value, manager: &str) -> Present {
-    let kept_by = [("prune", "disabled"), ("reconcile", "disabled"), ("ssa", "ignore")]
-        .iter()
-        .find(|(name, value)| control(metadata, name).is_some_and(|text| text.eq_ignore_ascii_case(value)))
-        .map(|(name, value)| format!("kustomize.toolkit.fluxcd.io/{name}: {value}"));
+    let kept_by = [
+        ("prune", "disabled"),
+        ("reconcile", "disabled"),
+        ("ssa", "ignore"),
+    ]
+    .iter()
+    .find(|(name, value)| control(metadata, name).is_some_and(|text| text.eq_ignore_ascii_case(value)))
+    .map(|(name, value)| format!("kustomize.toolkit.fluxcd.io/{name}: {value}"));
     Present {
         resource: resource.clone(),
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),

@@ -16,14 +16,22 @@ fn object(api_version: &str, kind: &str, name: &str) -> ObjectRef {
 fn writes_what_others_need_first() {
     let mut objects = [
         object("apps/v1", "Deployment", "web"),
-        object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "guard"),
+        object(
+            "admissionregistration.k8s.io/v1",
+            "ValidatingWebhookConfiguration",
+            "guard",
+        ),
         object("example.com/v1", "Widget", "w"),
         object("v1", "Secret", "b"),
         object("v1", "Secret", "a"),
         object("storage.k8s.io/v1", "StorageClass", "fast"),
         object("v1", "Namespace", "apps"),
         object("rbac.authorization.k8s.io/v1", "ClusterRole", "reader"),
-        object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "widgets.example.com"),
+        object(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            "widgets.example.com",
+        ),
         object("batch/v1", "Job", "j"),
         object("rbac.authorization.k8s.io/v1", "RoleBinding", "rb"),
     ];
@@ -61,10 +69,12 @@ fn any_object() -> impl Strategy<Value = ObjectRef> {
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
         ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
     ]);
-    (kind, prop::option::of("[ab]"), "[ab]{1,2}").prop_map(|((api_version, kind), namespace, name)| ObjectRef {
-        gvk: Gvk::new(api_version, kind),
-        namespace,
-        name,
+    (kind, prop::option::of("[ab]"), "[ab]{1,2}").prop_map(|((api_version, kind), namespace, name)| {
+        ObjectRef {
+            gvk: Gvk::new(api_version, kind),
+            namespace,
+            name,
+        }
     })
 }
 

@@ -46,7 +46,9 @@ pub(crate) fn prunes(
             let fate = match members.get(&Key::of(&entry.object)) {
                 Some(Member::Present(present)) => fate(entry, present, inventory.id(), &in_use, prune),
                 Some(Member::Gone) => Fate::Forget,
-                Some(Member::Unknown { reason }) => Fate::Keep { reason: reason.clone() },
+                Some(Member::Unknown { reason }) => Fate::Keep {
+                    reason: reason.clone(),
+                },
                 None => Fate::Keep {
                     reason: "its state in the cluster is not known".to_owned(),
                 },
@@ -107,9 +109,15 @@ fn spare_containers(
     inventory: &Inventory,
     members: &BTreeMap<Key, Member>,
 ) {
-    let mut namespaces: BTreeSet<String> = steps.iter().filter_map(|step| step.address.object.namespace.clone()).collect();
+    let mut namespaces: BTreeSet<String> = steps
+        .iter()
+        .filter_map(|step| step.address.object.namespace.clone())
+        .collect();
     namespaces.extend(inventory.state().map(|state| state.parent.namespace().to_owned()));
-    let mut crds: BTreeSet<String> = steps.iter().map(|step| crd_name(&step.address.resource)).collect();
+    let mut crds: BTreeSet<String> = steps
+        .iter()
+        .map(|step| crd_name(&step.address.resource))
+        .collect();
     for prune in prunes.iter() {
         let stays = matches!(prune.fate, Fate::Keep { .. } | Fate::Release { .. });
         if stays && !order::is_container(&prune.entry.object.gvk) {

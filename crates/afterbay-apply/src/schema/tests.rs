@@ -47,7 +47,10 @@ fn accepts_what_fits() {
         "free": { "anything": [1] }, "how": { "a": "x" },
         "template": { "apiVersion": "v1", "kind": "Pod", "metadata": { "x": 1 }, "spec": {} },
     });
-    assert_eq!(check(&widget(&spec), &schema(), UnknownFields::Refuse), Vec::<String>::new());
+    assert_eq!(
+        check(&widget(&spec), &schema(), UnknownFields::Refuse),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -79,7 +82,10 @@ fn a_missing_field_counts_unless_it_has_a_default() {
         ["spec.size: is required"]
     );
     let bare = json!({ "apiVersion": "example.com/v1", "kind": "Widget", "metadata": { "name": "w" } });
-    assert_eq!(check(&bare, &schema(), UnknownFields::Refuse), ["spec: is required"]);
+    assert_eq!(
+        check(&bare, &schema(), UnknownFields::Refuse),
+        ["spec: is required"]
+    );
 }
 
 #[test]

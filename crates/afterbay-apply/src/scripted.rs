@@ -1,0 +1,154 @@
+//! Test support: an HTTP server on loopback whose answers are written down.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use afterbay_decrypt::{DecryptOptions, OpenedFiles, finish, scan_objects};
+use afterbay_manifest::{DataKeys, Node, Object, Origin, Position, RenderedSet, Revision, TreePath};
+use afterbay_normalize::{NormalizedSet, normalize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::Client;
+
+/// What the server does with one request.
+pub(crate) enum Reply {
+    Json(u16, Value),
+    /// The same with one more header.
+    With(u16, &'static str, &'static str, Value),
+    /// Never answers.
+    Hang,
+    /// Closes the connection without an answer.
+    Reset,
+}
+
+type Script = dyn Fn(&str, &[u8], usize) -> Reply + Send + Sync;
+
+/// The server. It ends with the test.
+pub(crate) struct Server {
+    address: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// `script` gets `METHOD /path?query`, the body, and how many requests came before.
+    pub(crate) async fn start(script: impl Fn(&str, &[u8], usize) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let script: Arc<Script> = Arc::new(script);
+        let log = Arc::clone(&requests);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&log)));
+            }
+        });
+        Self {
+            address,
+            requests,
+            task,
+        }
+    }
+
+    pub(crate) fn client(&self, timeout: Duration) -> Client {
+        let mut config = kube::Config::new(self.address.parse().unwrap());
+        config.default_retry = false;
+        Client::from_service(kube::Client::try_from(config).unwrap(), timeout)
+    }
+
+    /// What was asked, in order.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<String>>>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return;
+        }
+        let request = line.rsplit_once(' ').unwrap().0.to_owned();
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            stream.read_line(&mut header).await.unwrap();
+            let header = header.trim().to_ascii_lowercase();
+            if let Some(value) = header.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if header.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        let before = {
+            let mut log = log.lock().unwrap();
+            log.push(request.clone());
+            log.len() - 1
+        };
+        let (status, header, body) = match script(&request, &body, before) {
+            Reply::Json(status, body) => (status, String::new(), body),
+            Reply::With(status, name, value, body) => (status, format!("{name}: {value}\r\n"), body),
+            Reply::Hang => std::future::pending().await,
+            Reply::Reset => return,
+        };
+        let body = if let Value::String(text) = body {
+            text
+        } else {
+            body.to_string()
+        };
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{header}\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+    }
+}
+
+/// A `metav1.Status` as the server sends it.
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Value {
+    json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    })
+}
+
+pub(crate) fn object(index: u32, json: &Value) -> Object {
+    let origin = Origin {
+        file: TreePath::parse("app.yaml").unwrap(),
+        document: 0,
+        position: Position::new(index + 1, 1),
+    };
+    Object::new(Node::from_json(json), origin).unwrap()
+}
+
+/// A set of plain objects, made as every set is made.
+pub(crate) fn set(objects: &[Value], commit: char) -> NormalizedSet {
+    let rendered = RenderedSet {
+        revision: Revision {
+            reference: Some("main".to_owned()),
+            commit: Some(commit.to_string().repeat(40)),
+        },
+        objects: (0..)
+            .zip(objects)
+            .map(|(index, json)| object(index, json))
+            .collect(),
+        warnings: Vec::new(),
+    };
+    let options = DecryptOptions::default();
+    let sealed = scan_objects(&rendered, OpenedFiles::default(), &options);
+    normalize(finish(rendered, sealed, &DataKeys::default(), &options).unwrap()).unwrap()
+}
