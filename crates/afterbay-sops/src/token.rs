@@ -148,19 +148,22 @@ pub fn contains_token(text: &str) -> bool {
 /// Where SOPS tokens start in a text, whole or damaged, in order; for telling what was left sealed.
 pub fn find_tokens(text: &[u8]) -> impl Iterator<Item = Position> + '_ {
     let mut rest = 0;
-    let mut line = 1;
-    let mut line_start = 0;
+    let mut position = Position::new(1, 1);
     std::iter::from_fn(move || {
         let at = rest + find(&text[rest..], MARK.as_bytes())?;
-        for (offset, byte) in text[rest..at].iter().enumerate() {
-            if *byte == b'\n' {
-                line += 1;
-                line_start = rest + offset + 1;
+        for byte in &text[rest..at] {
+            match byte {
+                b'\n' => position = Position::new(position.line.saturating_add(1), 1),
+                // The later bytes of a character in UTF-8.
+                0x80..=0xBF => {}
+                _ => position.column = position.column.saturating_add(1),
             }
         }
-        rest = at + MARK.len();
-        let column = String::from_utf8_lossy(&text[line_start..at]).chars().count() + 1;
-        Some(Position::new(line, u32::try_from(column).unwrap_or(u32::MAX)))
+        // The mark stays ahead, so that the column is counted through it.
+        rest = at + 1;
+        let found = position;
+        position.column = position.column.saturating_add(1);
+        Some(found)
     })
 }
 
