@@ -92,7 +92,7 @@ impl RsaKeys {
             attempts.push(Attempt {
                 with: "RSA private keys".to_owned(),
                 reason: "none was offered".to_owned(),
-                hint: Some("offer the private key of hiera-eyaml with --pkcs7-private-key".to_owned()),
+                hint: Some("offer the private key of hiera-eyaml with --eyaml-private-key-file".to_owned()),
             });
             return Err(attempts);
         }

@@ -77,7 +77,12 @@ impl RunError {
     /// Whether another run holds the inventory, so that nothing was written.
     pub fn is_locked(&self) -> bool {
         let held = |errors: &ApplyErrors| {
-            errors.iter().any(|error| matches!(error, ApplyError::Busy { .. } | ApplyError::InventoryChanged { .. }))
+            errors.iter().any(|error| {
+                matches!(
+                    error,
+                    ApplyError::Busy { .. } | ApplyError::InventoryChanged { .. }
+                )
+            })
         };
         match self {
             Self::Plan(errors) => held(errors),
@@ -101,5 +106,8 @@ impl RunError {
 }
 
 fn apply_findings(errors: &ApplyErrors) -> Vec<Finding> {
-    errors.iter().map(|error| Finding::of(error, Some(error.hint().to_owned()))).collect()
+    errors
+        .iter()
+        .map(|error| Finding::of(error, Some(error.hint().to_owned())))
+        .collect()
 }

@@ -22,7 +22,11 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Result<Decr
     emit(StageEvent::Started(Stage::Fetch));
     let snapshot = afterbay_source::fetch(&build.source).await?;
     let files = snapshot.tree.entries().count();
-    finished(emit, Stage::Fetch, format!("{}, {files} files", snapshot.revision));
+    finished(
+        emit,
+        Stage::Fetch,
+        format!("{}, {files} files", snapshot.revision),
+    );
 
     emit(StageEvent::Started(Stage::Decrypt));
     let inputs = afterbay_render::inputs(&snapshot.tree, &build.path)?;
@@ -30,7 +34,11 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Result<Decr
     let keys = ring.unwrap_all(sealed.key_requests()).await;
     let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &build.decrypt)?;
     let values: usize = opened.reports().iter().map(|file| file.opened).sum();
-    finished(emit, Stage::Decrypt, format!("{} sealed files, {values} values", opened.reports().len()));
+    finished(
+        emit,
+        Stage::Decrypt,
+        format!("{} sealed files, {values} values", opened.reports().len()),
+    );
 
     emit(StageEvent::Started(Stage::Render));
     let rendered = afterbay_render::render(&tree, &build.path, snapshot.revision)?;
@@ -60,10 +68,12 @@ pub async fn apply(
 ) -> Result<ApplyReport, RunError> {
     emit(StageEvent::Started(Stage::Normalize));
     let normalized: NormalizedSet = afterbay_normalize::normalize(decrypted)?;
-    finished(emit, Stage::Normalize, format!("{} objects", normalized.objects().len()));
+    finished(
+        emit,
+        Stage::Normalize,
+        format!("{} objects", normalized.objects().len()),
+    );
 
-    let parts = normalized.into_parts();
-    let normalized = afterbay_apply::NormalizedSet::new(parts.objects, parts.revision, parts.scrubber);
     emit(StageEvent::Started(Stage::Plan));
     let client = afterbay_apply::connect(&destination.connect).await?;
     let inventory = match &destination.inventory {
@@ -72,7 +82,11 @@ pub async fn apply(
     };
     let live = afterbay_apply::observe(&client, &normalized, &inventory, &destination.apply).await?;
     let plan = afterbay_apply::plan(normalized, &inventory, live, &destination.apply)?;
-    finished(emit, Stage::Plan, format!("{} objects to write or delete", plan.writes()));
+    finished(
+        emit,
+        Stage::Plan,
+        format!("{} objects to write or delete", plan.writes()),
+    );
     if destination.apply.mode == Mode::Write {
         emit(StageEvent::Started(Stage::Apply));
     }
@@ -81,7 +95,12 @@ pub async fn apply(
         ApplyEvent::Started { writes } => total = writes,
         ApplyEvent::Done { .. } => {
             done += 1;
-            emit(StageEvent::Progressed { stage: Stage::Apply, done, total: Some(total as u64), unit: "objects" });
+            emit(StageEvent::Progressed {
+                stage: Stage::Apply,
+                done,
+                total: Some(total as u64),
+                unit: "objects",
+            });
         }
         ApplyEvent::Waiting { .. } => {}
     })

@@ -20,7 +20,9 @@ const REMOTE: &str = "AFTERBAY.remote";
 #[derive(Debug, Error)]
 pub(crate) enum ArchiveError {
     /// The stream is not a tar stream, ends early, or cannot be read or written.
-    #[error("cannot {action} the tar stream; it comes from `afterbay fetch`, `afterbay decrypt` or `git archive`")]
+    #[error(
+        "cannot {action} the tar stream; it comes from `afterbay fetch`, `afterbay decrypt` or `git archive`"
+    )]
     Stream {
         /// `read` or `write`.
         action: &'static str,
@@ -52,23 +54,27 @@ pub(crate) enum ArchiveError {
     TooLarge,
 }
 
-/// Writes the files of a tree: opened text where `only` and decryption say so, else the source.
-///
-/// `keep` says which paths are written.
+/// Writes the files of a tree that `keep` chooses: opened text where there is some, else the source.
 pub(crate) fn write(
     out: impl Write,
     snapshot: &Snapshot,
     remote: Option<&str>,
     keep: impl Fn(&TreePath) -> bool,
 ) -> Result<(), ArchiveError> {
-    let failed = |source| ArchiveError::Stream { action: "write", source };
+    let failed = |source| ArchiveError::Stream {
+        action: "write",
+        source,
+    };
     let mut builder = Builder::new(out);
     builder.mode(tar::HeaderMode::Deterministic);
     write_global_header(&mut builder, &snapshot.revision, remote).map_err(failed)?;
     for (path, entry) in snapshot.tree.entries().filter(|(path, _)| keep(path)) {
         write_entry(&mut builder, path, entry).map_err(failed)?;
     }
-    builder.into_inner().and_then(|mut out| out.flush()).map_err(failed)
+    builder
+        .into_inner()
+        .and_then(|mut out| out.flush())
+        .map_err(failed)
 }
 
 fn write_entry(builder: &mut Builder<impl Write>, path: &TreePath, entry: &Entry) -> io::Result<()> {
@@ -108,8 +114,10 @@ fn write_global_header(
         (REFERENCE, revision.reference.as_deref()),
         (REMOTE, remote),
     ];
-    let body: String =
-        records.into_iter().filter_map(|(key, value)| value.map(|value| pax_record(key, value))).collect();
+    let body: String = records
+        .into_iter()
+        .filter_map(|(key, value)| value.map(|value| pax_record(key, value)))
+        .collect();
     if body.is_empty() {
         return Ok(());
     }
@@ -134,7 +142,10 @@ fn pax_record(key: &str, value: &str) -> String {
 
 /// Reads a tar stream into a tree, with the revision and the remote it carries.
 pub(crate) fn read(input: impl Read) -> Result<(Snapshot, Option<String>), ArchiveError> {
-    let failed = |source| ArchiveError::Stream { action: "read", source };
+    let failed = |source| ArchiveError::Stream {
+        action: "read",
+        source,
+    };
     let mut tree = FileTree::new();
     let (mut revision, mut remote) = (Revision::UNKNOWN, None);
     let mut left = MAX_TOTAL;
@@ -173,7 +184,9 @@ pub(crate) fn read(input: impl Read) -> Result<(Snapshot, Option<String>), Archi
 
 fn read_global_header(body: &[u8], revision: &mut Revision, remote: &mut Option<String>) {
     for record in tar::PaxExtensions::new(body).flatten() {
-        let (Ok(key), Ok(value)) = (record.key(), record.value()) else { continue };
+        let (Ok(key), Ok(value)) = (record.key(), record.value()) else {
+            continue;
+        };
         match key {
             COMMIT => revision.commit = Some(value.to_owned()),
             REFERENCE => revision.reference = Some(value.to_owned()),
@@ -189,10 +202,17 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let mut tree = FileTree::new();
-        tree.insert_file(TreePath::parse("apps/db.yaml").unwrap(), b"a: 1\n".to_vec(), false);
+        tree.insert_file(
+            TreePath::parse("apps/db.yaml").unwrap(),
+            b"a: 1\n".to_vec(),
+            false,
+        );
         tree.insert_file(TreePath::parse("run.sh").unwrap(), b"#!".to_vec(), true);
         tree.insert_link(TreePath::parse("apps/link.yaml").unwrap(), "db.yaml");
-        let revision = Revision { reference: Some("main".into()), commit: Some("9c5b".repeat(10)) };
+        let revision = Revision {
+            reference: Some("main".into()),
+            commit: Some("9c5b".repeat(10)),
+        };
         Snapshot { revision, tree }
     }
 
@@ -204,20 +224,29 @@ mod tests {
 
     #[test]
     fn a_tree_survives_the_pipe() {
-        let (read, remote) = read(&*written(|_| true)).unwrap();
-        assert_eq!(read.revision, snapshot().revision);
+        let (copy, remote) = read(&*written(|_| true)).unwrap();
+        assert_eq!(copy.revision, snapshot().revision);
         assert_eq!(remote.as_deref(), Some("https://git.example/fleet"));
-        let paths: Vec<&str> = read.tree.entries().map(|(path, _)| path.as_str()).collect();
+        let paths: Vec<&str> = copy.tree.entries().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["apps/db.yaml", "apps/link.yaml", "run.sh"]);
-        let (real, file) = read.tree.file(&TreePath::parse("apps/link.yaml").unwrap()).unwrap();
+        let (real, file) = copy
+            .tree
+            .file(&TreePath::parse("apps/link.yaml").unwrap())
+            .unwrap();
         assert_eq!((real.as_str(), file.source()), ("apps/db.yaml", &b"a: 1\n"[..]));
-        assert!(read.tree.file(&TreePath::parse("run.sh").unwrap()).unwrap().1.is_executable());
+        assert!(
+            copy.tree
+                .file(&TreePath::parse("run.sh").unwrap())
+                .unwrap()
+                .1
+                .is_executable()
+        );
     }
 
     #[test]
     fn only_what_is_kept_is_written() {
-        let (read, _) = read(&*written(|path| path.as_str() == "run.sh")).unwrap();
-        assert_eq!(read.tree.entries().count(), 1);
+        let (copy, _) = read(&*written(|path| path.as_str() == "run.sh")).unwrap();
+        assert_eq!(copy.tree.entries().count(), 1);
     }
 
     #[test]
@@ -234,7 +263,16 @@ mod tests {
         let mut tree = FileTree::new();
         tree.insert_link(TreePath::parse("a/link").unwrap(), "../../etc/passwd");
         let mut out = Vec::new();
-        write(&mut out, &Snapshot { revision: Revision::UNKNOWN, tree }, None, |_| true).unwrap();
+        write(
+            &mut out,
+            &Snapshot {
+                revision: Revision::UNKNOWN,
+                tree,
+            },
+            None,
+            |_| true,
+        )
+        .unwrap();
         insta::assert_snapshot!(read(&*out).unwrap_err(), @"a/link: symbolic link to ../../etc/passwd leaves the tree");
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Apply(apply::Apply),
+    Apply(Box<apply::Apply>),
     Delete(delete::Delete),
     Inventory(inventory::Inventory),
     Fetch(fetch::Fetch),
@@ -40,14 +40,26 @@ pub(crate) fn run(refused: &[&str]) -> Exit {
         Ok(cli) => cli,
         Err(error) => {
             // clap writes help to standard output and mistakes to standard error.
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
-            return if error.print().is_ok() { exit } else { Exit::Failure };
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+            return if error.print().is_ok() {
+                exit
+            } else {
+                Exit::Failure
+            };
         }
     };
     for problem in refused {
         eprintln!("warning: {problem}; an opened secret could be read from this process");
     }
-    let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let verbosity = if cli.quiet {
+        Verbosity::Quiet
+    } else {
+        Verbosity::Normal
+    };
     match execute(cli.command, verbosity) {
         Ok(()) => Exit::Success,
         Err(failure) => {

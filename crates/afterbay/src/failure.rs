@@ -20,14 +20,28 @@ pub(crate) struct Failure {
 impl Failure {
     /// One finding outside the stages, with its chain of causes.
     pub(crate) fn other(exit: Exit, error: &anyhow::Error) -> Self {
-        let finding = Finding { message: format!("{error:#}"), hint: None };
-        Self { exit, findings: vec![finding], outcome: None }
+        let finding = Finding {
+            message: format!("{error:#}"),
+            hint: None,
+        };
+        Self {
+            exit,
+            findings: vec![finding],
+            outcome: None,
+        }
     }
 
     /// A mistake on the command line that clap cannot see.
     pub(crate) fn usage(message: &str) -> Self {
-        let finding = Finding { message: message.to_owned(), hint: None };
-        Self { exit: Exit::Usage, findings: vec![finding], outcome: None }
+        let finding = Finding {
+            message: message.to_owned(),
+            hint: None,
+        };
+        Self {
+            exit: Exit::Usage,
+            findings: vec![finding],
+            outcome: None,
+        }
     }
 
     /// A signal ended the command.
@@ -36,7 +50,11 @@ impl Failure {
             message: "interrupted".to_owned(),
             hint: Some("what was written stays; run the command again to converge".to_owned()),
         };
-        Self { exit: Exit::Interrupted, findings: vec![finding], outcome: None }
+        Self {
+            exit: Exit::Interrupted,
+            findings: vec![finding],
+            outcome: None,
+        }
     }
 
     /// The text for standard error.
@@ -69,12 +87,25 @@ impl From<RunError> for Failure {
             Stage::Decrypt => (Exit::Decrypt, "nothing was written to the cluster"),
             Stage::Render => (Exit::Render, "nothing was written to the cluster"),
             Stage::Normalize => (Exit::Normalize, "nothing was written to the cluster"),
-            Stage::Plan => (Exit::Plan, "nothing was written to the cluster, nothing was pruned"),
-            Stage::Apply => (Exit::Apply, "the run stopped after the first write; run it again to converge"),
+            Stage::Plan => (
+                Exit::Plan,
+                "nothing was written to the cluster, nothing was pruned",
+            ),
+            Stage::Apply => (
+                Exit::Apply,
+                "the run stopped after the first write; run it again to converge",
+            ),
         };
-        let (exit, outcome) =
-            if error.is_locked() { (Exit::Locked, "nothing was written to the cluster") } else { (exit, outcome) };
-        Self { exit, findings: error.findings(), outcome: Some(outcome) }
+        let (exit, outcome) = if error.is_locked() {
+            (Exit::Locked, "nothing was written to the cluster")
+        } else {
+            (exit, outcome)
+        };
+        Self {
+            exit,
+            findings: error.findings(),
+            outcome: Some(outcome),
+        }
     }
 }
 

@@ -12,11 +12,21 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 pub(crate) fn harden() -> Vec<&'static str> {
     panic::set_hook(Box::new(|panic| {
         // The payload may hold a value; the place is enough to find the fault.
-        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let place = panic
+            .location()
+            .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         tracing::error!("internal error{place}; this is a bug in afterbay, please report it with this line");
     }));
     let mut refused = Vec::new();
-    if setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).is_err() {
+    if setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    )
+    .is_err()
+    {
         refused.push("core dumps could not be turned off");
     }
     if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {

@@ -14,7 +14,9 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 /// Dependencies log request and response bodies at `trace`. Nothing of theirs is shown at any level,
 /// so a secret in a body cannot reach the log whatever `RUST_LOG` says.
 pub(crate) fn start() {
-    let wanted = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).from_env_lossy();
+    let wanted = EnvFilter::builder()
+        .with_default_directive(LevelFilter::ERROR.into())
+        .from_env_lossy();
     let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())

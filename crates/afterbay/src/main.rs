@@ -1,5 +1,7 @@
 //! The `afterbay` command.
 
+#![expect(clippy::print_stderr, reason = "the binary owns the terminal")]
+
 mod archive;
 mod arguments;
 mod cli;

@@ -54,7 +54,11 @@ mod tests {
     use super::*;
 
     fn object(json: &serde_json::Value) -> Object {
-        let origin = Origin { file: TreePath::parse("a.yaml").unwrap(), document: 0, position: Position::new(1, 1) };
+        let origin = Origin {
+            file: TreePath::parse("a.yaml").unwrap(),
+            document: 0,
+            position: Position::new(1, 1),
+        };
         Object::new(Node::from_json(json), origin).unwrap()
     }
 

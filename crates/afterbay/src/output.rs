@@ -1,5 +1,6 @@
 //! Results on standard output: a table for people, JSON and YAML for programs. No value of a Secret is in them.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use afterbay_apply::{Action, ApplyReport, ObjectReport};
@@ -45,8 +46,12 @@ pub(crate) fn report(report: &RunReport, format: Format, out: &mut dyn Write) ->
 /// Prints the report of a deletion.
 pub(crate) fn apply_report(report: &ApplyReport, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
     match format {
-        Format::Table => out.write_all(objects_table(report).as_bytes()).context("standard output"),
-        Format::Json | Format::Yaml => value(&serde_json::to_value(report).context("the report")?, format, out),
+        Format::Table => out
+            .write_all(objects_table(report).as_bytes())
+            .context("standard output"),
+        Format::Json | Format::Yaml => {
+            value(&serde_json::to_value(report).context("the report")?, format, out)
+        }
     }
 }
 
@@ -69,8 +74,11 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     }
     let mut text = String::new();
     for row in rows {
-        let line: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let line: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
@@ -82,24 +90,41 @@ fn table(report: &RunReport) -> String {
 }
 
 fn objects_table(apply: &ApplyReport) -> String {
-    let changed = apply.objects.iter().filter(|object| object.action != Action::Unchanged);
+    let changed = apply
+        .objects
+        .iter()
+        .filter(|object| object.action != Action::Unchanged);
     let rows: Vec<[String; 3]> = changed.map(row).collect();
     let mut text = columns(&rows);
-    let would = if apply.dry_run { " (dry-run: nothing was written)" } else { "" };
-    text.push_str(&format!("{} at {}{would}\n", apply.counts, apply.revision));
+    let would = if apply.dry_run {
+        " (dry-run: nothing was written)"
+    } else {
+        ""
+    };
+    let _ = writeln!(text, "{} at {}{would}", apply.counts, apply.revision);
     text
 }
 
 fn row(object: &ObjectReport) -> [String; 3] {
-    let place = object.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
+    let place = object
+        .namespace
+        .as_ref()
+        .map_or_else(String::new, |namespace| format!("{namespace}/"));
     let mut notes: Vec<String> = object.reason.clone().into_iter().collect();
     if !object.fields.is_empty() {
         notes.push(object.fields.join(", "));
     }
     if !object.deferred_for.is_empty() {
-        notes.push(format!("deferred until {} was there", object.deferred_for.join(", ")));
+        notes.push(format!(
+            "deferred until {} was there",
+            object.deferred_for.join(", ")
+        ));
     }
-    [object.action.to_string(), format!("{}/{place}{}", object.kind, object.name), notes.join("; ")]
+    [
+        object.action.to_string(),
+        format!("{}/{place}{}", object.kind, object.name),
+        notes.join("; "),
+    ]
 }
 
 /// What was opened and what is known about its integrity; empty when nothing was sealed.
@@ -111,7 +136,10 @@ fn opened(report: &DecryptReport) -> String {
     let mut parts = vec![format!("{} sealed values opened", counts.sealed)];
     for (count, what) in [
         (counts.mac_not_verified, "from files whose MAC was not verified"),
-        (counts.unauthenticated, "unauthenticated (hiera-eyaml has no integrity)"),
+        (
+            counts.unauthenticated,
+            "unauthenticated (hiera-eyaml has no integrity)",
+        ),
         (report.exemptions.len(), "documents left sealed"),
     ] {
         if count > 0 {
@@ -157,7 +185,10 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_lines_have_no_blanks_at_the_end() {
-        let rows = [["created", "Secret/shop/database", ""], ["pruned", "ConfigMap/shop/banner", "left the revision"]];
+        let rows = [
+            ["created", "Secret/shop/database", ""],
+            ["pruned", "ConfigMap/shop/banner", "left the revision"],
+        ];
         insta::assert_snapshot!(columns(&rows.map(|row| row.map(str::to_owned))), @r"
         created  Secret/shop/database
         pruned   ConfigMap/shop/banner  left the revision

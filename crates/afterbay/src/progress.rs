@@ -39,7 +39,9 @@ impl Progress {
     pub(crate) fn show(&self, event: &StageEvent) {
         match event {
             StageEvent::Started(stage) => self.start(*stage),
-            StageEvent::Progressed { done, total, unit, .. } => self.count(*done, *total, unit),
+            StageEvent::Progressed {
+                done, total, unit, ..
+            } => self.count(*done, *total, unit),
             StageEvent::Finished { stage, summary } => self.line(&format!("{stage:>9}  {summary}")),
             StageEvent::Warned(warning) => self.line(&format!("  warning: {warning}")),
         }

@@ -43,11 +43,17 @@ pub(crate) fn input(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
         Some(path) => fs::File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
             .with_context(|| format!("cannot read {}", path.display()))?,
-        None => {
-            io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes).context("cannot read standard input")?
-        }
+        None => io::stdin()
+            .lock()
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .context("cannot read standard input")?,
     };
-    anyhow::ensure!(length as u64 <= MAX_BYTES, "the input holds more than {} MiB", MAX_BYTES >> 20);
+    anyhow::ensure!(
+        length as u64 <= MAX_BYTES,
+        "the input holds more than {} MiB",
+        MAX_BYTES >> 20
+    );
     Ok(bytes)
 }
 
@@ -65,7 +71,11 @@ pub(crate) fn read(file: Option<&Path>) -> Result<RenderedSet, Failure> {
     let text = input(file)?;
     let objects = afterbay_render::read_objects(&text, &name(file), Table::Kubectl)
         .map_err(|errors| Failure::from(afterbay_pipeline::RunError::from(errors)))?;
-    Ok(RenderedSet { revision: revision(&text), objects, warnings: Vec::new() })
+    Ok(RenderedSet {
+        revision: revision(&text),
+        objects,
+        warnings: Vec::new(),
+    })
 }
 
 /// Prints objects, masked where plaintext may not be shown.
@@ -88,17 +98,25 @@ pub(crate) fn write(
             head.push('\n');
         }
     }
-    out.write_all(head.as_bytes()).and_then(|()| out.write_all(yaml::emit(&nodes).as_bytes())).context("standard output")
+    out.write_all(head.as_bytes())
+        .and_then(|()| out.write_all(yaml::emit(&nodes).as_bytes()))
+        .context("standard output")
 }
 
 fn revision(text: &[u8]) -> Revision {
     let mut revision = Revision::UNKNOWN;
-    for line in text.split(|byte| *byte == b'\n').take_while(|line| line.starts_with(b"#")) {
-        let Ok(line) = std::str::from_utf8(line) else { break };
+    for line in text
+        .split(|byte| *byte == b'\n')
+        .take_while(|line| line.starts_with(b"#"))
+    {
+        let Ok(line) = std::str::from_utf8(line) else {
+            break;
+        };
         if let Some(reference) = line.strip_prefix(REFERENCE) {
             revision.reference = Some(reference.trim_end().to_owned());
         } else if let Some(commit) = line.strip_prefix(COMMIT) {
-            revision.commit = Some(commit.trim_end().to_owned()).filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            revision.commit = Some(commit.trim_end().to_owned())
+                .filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
         }
     }
     revision
@@ -110,11 +128,17 @@ mod tests {
 
     #[test]
     fn the_revision_is_carried_in_comments() {
-        let expected = Revision { reference: Some("main".into()), commit: Some("9c5b".repeat(10)) };
+        let expected = Revision {
+            reference: Some("main".into()),
+            commit: Some("9c5b".repeat(10)),
+        };
         let mut out = Vec::new();
         write(&[], &expected, Reveal::Everywhere, &mut out).unwrap();
         assert_eq!(revision(&out), expected);
-        assert_eq!(revision(b"apiVersion: v1\n# afterbay.commit: abc\n"), Revision::UNKNOWN);
+        assert_eq!(
+            revision(b"apiVersion: v1\n# afterbay.commit: abc\n"),
+            Revision::UNKNOWN
+        );
         assert_eq!(revision(b"# afterbay.commit: not hex\n"), Revision::UNKNOWN);
     }
 }

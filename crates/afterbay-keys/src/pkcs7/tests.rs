@@ -195,7 +195,7 @@ fn says_what_is_in_the_way() {
         with: "RSA private keys",
         reason: "none was offered",
         hint: Some(
-            "offer the private key of hiera-eyaml with --pkcs7-private-key",
+            "offer the private key of hiera-eyaml with --eyaml-private-key-file",
         ),
     }
     "#);

@@ -85,13 +85,18 @@ fn holder() -> String {
 
 /// Reads `90s`, `5m`, `1h30m`: numbers with a unit, as Go's `time.ParseDuration` takes them, `ms` to `h`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let refused = || format!("{text:?} is not a duration; write a number and a unit, such as 90s, 5m or 1h30m");
+    let refused =
+        || format!("{text:?} is not a duration; write a number and a unit, such as 90s, 5m or 1h30m");
     let (mut total, mut rest) = (Duration::ZERO, text);
     while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit()).ok_or_else(refused)?;
+        let digits = rest
+            .find(|character: char| !character.is_ascii_digit())
+            .ok_or_else(refused)?;
         let number: u64 = rest[..digits].parse().map_err(|_| refused())?;
         rest = &rest[digits..];
-        let length = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
+        let length = rest
+            .find(|character: char| character.is_ascii_digit())
+            .unwrap_or(rest.len());
         let milliseconds = match &rest[..length] {
             "ms" => 1,
             "s" => 1000,
@@ -101,9 +106,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         };
         rest = &rest[length..];
         let part = number.checked_mul(milliseconds).map(Duration::from_millis);
-        total = part.and_then(|part| total.checked_add(part)).ok_or_else(refused)?;
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(refused)?;
     }
-    if total.is_zero() { Err(refused()) } else { Ok(total) }
+    if total.is_zero() {
+        Err(refused())
+    } else {
+        Ok(total)
+    }
 }
 
 #[cfg(test)]

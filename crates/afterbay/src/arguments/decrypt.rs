@@ -17,7 +17,7 @@ pub(crate) struct DecryptArguments {
     #[arg(long, value_name = "KIND")]
     eyaml_kind: Vec<String>,
 
-    /// Kind that goes to the cluster sealed as it is (can be repeated) [default: SopsSecret]
+    /// Kind that goes to the cluster sealed as it is (can be repeated) [default: `SopsSecret`]
     #[arg(long, value_name = "KIND")]
     keep_sealed_kind: Vec<String>,
 

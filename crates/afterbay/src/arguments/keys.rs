@@ -40,10 +40,18 @@ impl KeyArguments {
     pub(crate) fn options(&self) -> anyhow::Result<KeyOptions> {
         let mut options = KeyOptions::new(KeyEnvironment::from_process());
         options.age_key_files.clone_from(&self.age_key_file);
-        options.rsa_keys = self.eyaml_private_key_file.iter().cloned().map(RsaKeySource::File).collect();
+        options.rsa_keys = self
+            .eyaml_private_key_file
+            .iter()
+            .cloned()
+            .map(RsaKeySource::File)
+            .collect();
         if let Some(pem) = std::env::var_os(EYAML_VARIABLE) {
             let pem = SecretBytes::new(pem.into_encoded_bytes());
-            options.rsa_keys.push(RsaKeySource::Inline { name: EYAML_VARIABLE.to_owned(), pem });
+            options.rsa_keys.push(RsaKeySource::Inline {
+                name: EYAML_VARIABLE.to_owned(),
+                pem,
+            });
         }
         options.kms.endpoint = match &self.kms_endpoint {
             Some(url) => Some(Endpoint::parse(url).context("--kms-endpoint")?),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use afterbay_manifest::SecretBytes;
 use afterbay_source::{
-    CacheDir, Credentials, HttpOptions, Limits, OnFetchEvent, PlainHttp, Proxies, ProxyUrl, Reference, RemoteUrl,
-    SourceOptions,
+    CacheDir, Credentials, HttpOptions, Limits, OnFetchEvent, PlainHttp, Proxies, ProxyUrl, Reference,
+    RemoteUrl, SourceOptions,
 };
 use anyhow::Context as _;
 use clap::Args;
@@ -24,7 +24,12 @@ pub(crate) struct SourceArguments {
     pub(crate) url: Option<String>,
 
     /// Branch, tag, full ref or full commit id [default: the remote's HEAD]
-    #[arg(long = "ref", value_name = "REF", default_value = "", hide_default_value = true)]
+    #[arg(
+        long = "ref",
+        value_name = "REF",
+        default_value = "",
+        hide_default_value = true
+    )]
     reference: String,
 
     /// User name for HTTP basic authentication
@@ -81,9 +86,11 @@ impl SourceArguments {
 
     fn credentials(&self) -> anyhow::Result<Option<Arc<Credentials>>> {
         let password = match &self.git_password_file {
-            Some(path) => Some(Zeroizing::new(
-                std::fs::read(path).with_context(|| format!("cannot read the password file {}", path.display()))?,
-            )),
+            Some(path) => {
+                Some(Zeroizing::new(std::fs::read(path).with_context(|| {
+                    format!("cannot read the password file {}", path.display())
+                })?))
+            }
             None => std::env::var_os(PASSWORD_VARIABLE).map(|text| Zeroizing::new(text.into_encoded_bytes())),
         };
         let Some(password) = password else {
@@ -96,12 +103,19 @@ impl SourceArguments {
         // Editors end a file with a line end, and no password does.
         let password = SecretBytes::new(password.trim_ascii_end().to_vec());
         // Servers that take tokens accept any user name; this is the one GitHub documents.
-        let username = self.git_username.clone().unwrap_or_else(|| "x-access-token".to_owned());
+        let username = self
+            .git_username
+            .clone()
+            .unwrap_or_else(|| "x-access-token".to_owned());
         Ok(Some(Arc::new(Credentials { username, password })))
     }
 
     fn cache(&self) -> CacheDir {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let user = || {
             set("XDG_CACHE_HOME")
                 .filter(|path| path.is_absolute())
@@ -116,9 +130,9 @@ impl SourceArguments {
 
     fn http(&self) -> anyhow::Result<HttpOptions> {
         let ca_bundle = match &self.git_ca_file {
-            Some(path) => {
-                Some(std::fs::read(path).with_context(|| format!("cannot read the CA file {}", path.display()))?)
-            }
+            Some(path) => Some(
+                std::fs::read(path).with_context(|| format!("cannot read the CA file {}", path.display()))?,
+            ),
             None => None,
         };
         let variable = |names: [&str; 2]| names.into_iter().find_map(|name| std::env::var(name).ok());
@@ -127,7 +141,15 @@ impl SourceArguments {
             https: variable(["https_proxy", "HTTPS_PROXY"]).map(ProxyUrl::new),
             exempt: variable(["no_proxy", "NO_PROXY"]),
         };
-        let plain_http = if self.git_allow_plain_http { PlainHttp::AnyHost } else { PlainHttp::LoopbackOnly };
-        Ok(HttpOptions { ca_bundle, proxies, plain_http })
+        let plain_http = if self.git_allow_plain_http {
+            PlainHttp::AnyHost
+        } else {
+            PlainHttp::LoopbackOnly
+        };
+        Ok(HttpOptions {
+            ca_bundle,
+            proxies,
+            plain_http,
+        })
     }
 }

@@ -10,7 +10,9 @@ use afterbay_manifest::TreePath;
 use afterbay_pipeline::{Build, Destination, RunReport, StageEvent, Target};
 use clap::{ArgGroup, Args, ValueEnum};
 
-use crate::arguments::{ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, SourceArguments};
+use crate::arguments::{
+    ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, SourceArguments,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -87,8 +89,13 @@ impl Apply {
         let destination = self.destination();
         let report = match &self.source.url {
             Some(url) => {
-                let target = Target { build: self.build(url, &progress).map_err(usage)?, destination };
-                afterbay_pipeline::run(&target, &ring, &mut |event| progress.show(&event)).await.map_err(Failure::from)
+                let target = Target {
+                    build: self.build(url, &progress).map_err(usage)?,
+                    destination,
+                };
+                afterbay_pipeline::run(&target, &ring, &mut |event| progress.show(&event))
+                    .await
+                    .map_err(Failure::from)
             }
             None => self.pipe(&destination, &ring, &progress).await,
         };
@@ -105,9 +112,17 @@ impl Apply {
     }
 
     /// Objects that come without a revision, and whose provenance nobody knows.
-    async fn pipe(&self, destination: &Destination, ring: &KeyRing, progress: &Progress) -> Result<RunReport, Failure> {
+    async fn pipe(
+        &self,
+        destination: &Destination,
+        ring: &KeyRing,
+        progress: &Progress,
+    ) -> Result<RunReport, Failure> {
         let rendered = stream::read(self.file.as_deref())?;
-        let options = self.decrypt.options().map_err(|error| Failure::other(Exit::Usage, &error))?;
+        let options = self
+            .decrypt
+            .options()
+            .map_err(|error| Failure::other(Exit::Usage, &error))?;
         let decrypted = afterbay_pipeline::prove(rendered, OpenedFiles::default(), ring, &options).await?;
         let decrypt = afterbay_pipeline::DecryptReport::new(&decrypted, ring.notes());
         let emit = &mut |event: StageEvent| progress.show(&event);
@@ -117,16 +132,31 @@ impl Apply {
 
     fn destination(&self) -> Destination {
         let namespace = self.cluster.namespace.as_deref();
-        let inventory = self.inventory.as_deref().map(|name| self.inventory_options.options(name, namespace));
+        let inventory = self
+            .inventory
+            .as_deref()
+            .map(|name| self.inventory_options.options(name, namespace));
         let apply = ApplyOptions {
             field_manager: self.field_manager.clone(),
             namespace: namespace.map(str::to_owned),
-            conflicts: if self.force_conflicts { Conflicts::Override } else { Conflicts::Report },
+            conflicts: if self.force_conflicts {
+                Conflicts::Override
+            } else {
+                Conflicts::Report
+            },
             prune: if self.prune { Prune::Delete } else { Prune::Keep },
-            mode: if self.dry_run.is_some() { Mode::DryRun } else { Mode::Write },
+            mode: if self.dry_run.is_some() {
+                Mode::DryRun
+            } else {
+                Mode::Write
+            },
             ..ApplyOptions::default()
         };
-        Destination { connect: self.cluster.options(), apply, inventory }
+        Destination {
+            connect: self.cluster.options(),
+            apply,
+            inventory,
+        }
     }
 
     fn print(&self, report: &RunReport) -> Result<(), Failure> {

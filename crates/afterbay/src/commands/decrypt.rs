@@ -44,12 +44,16 @@ pub(crate) struct Decrypt {
     keys: KeyArguments,
 
     #[command(flatten)]
-    decrypt: DecryptArguments,
+    rules: DecryptArguments,
 }
 
 impl Decrypt {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let reveal = if self.reveal { Reveal::Everywhere } else { Reveal::NotOnTerminal };
+        let reveal = if self.reveal {
+            Reveal::Everywhere
+        } else {
+            Reveal::NotOnTerminal
+        };
         let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
         let ring = KeyRing::new(self.keys.options().map_err(usage)?);
         let input = stream::input(Some(&self.file))?;
@@ -58,7 +62,11 @@ impl Decrypt {
         } else {
             self.single(&input, &ring, reveal).await
         };
-        for note in ring.notes().into_iter().filter(afterbay_keys::KeyNote::is_warning) {
+        for note in ring
+            .notes()
+            .into_iter()
+            .filter(afterbay_keys::KeyNote::is_warning)
+        {
             eprintln!("warning: {note}");
         }
         result
@@ -66,14 +74,21 @@ impl Decrypt {
 
     async fn tar(&self, input: &[u8], ring: &KeyRing) -> Result<(), Failure> {
         if io::stdout().is_terminal() {
-            return Err(Failure::usage("a tar stream is not for a terminal; redirect it or pipe it on"));
+            return Err(Failure::usage(
+                "a tar stream is not for a terminal; redirect it or pipe it on",
+            ));
         }
-        let options = self.decrypt.options()?;
+        let options = self.rules.options()?;
         let (snapshot, remote) = archive::read(input).map_err(anyhow::Error::new)?;
         let inputs: BTreeSet<TreePath> = match &self.path {
             Some(path) => {
-                let path = TreePath::parse(path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
-                afterbay_render::inputs(&snapshot.tree, &path).map_err(RunError::from)?.iter().cloned().collect()
+                let path =
+                    TreePath::parse(path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
+                afterbay_render::inputs(&snapshot.tree, &path)
+                    .map_err(RunError::from)?
+                    .iter()
+                    .cloned()
+                    .collect()
             }
             None => files(&snapshot.tree),
         };
@@ -85,11 +100,17 @@ impl Decrypt {
             eprintln!("warning: {warning}");
         }
         // Links are kept, because the files they lead to were found through them.
-        let links: BTreeSet<TreePath> =
-            tree.entries().filter(|(_, entry)| matches!(entry, Entry::Link(_))).map(|(path, _)| path.clone()).collect();
+        let links: BTreeSet<TreePath> = tree
+            .entries()
+            .filter(|(_, entry)| matches!(entry, Entry::Link(_)))
+            .map(|(path, _)| path.clone())
+            .collect();
         let keep = |path: &TreePath| self.path.is_none() || inputs.contains(path) || links.contains(path);
         let mut out = Vec::new();
-        let written = Snapshot { revision: snapshot.revision, tree };
+        let written = Snapshot {
+            revision: snapshot.revision,
+            tree,
+        };
         archive::write(&mut out, &written, remote.as_deref(), keep).map_err(anyhow::Error::new)?;
         io::stdout().write_all(&out).map_err(anyhow::Error::new)?;
         Ok(())
@@ -97,7 +118,9 @@ impl Decrypt {
 
     async fn single(&self, input: &[u8], ring: &KeyRing, reveal: Reveal) -> Result<(), Failure> {
         if self.path.is_some() {
-            return Err(Failure::usage("--path belongs to a tar stream, and the input is none"));
+            return Err(Failure::usage(
+                "--path belongs to a tar stream, and the input is none",
+            ));
         }
         let name = stream::name(Some(&self.file));
         let format = format(&name, input);
@@ -108,18 +131,25 @@ impl Decrypt {
         }
     }
 
-    async fn sops(&self, name: &TreePath, input: &[u8], ring: &KeyRing, reveal: Reveal) -> Result<(), Failure> {
+    async fn sops(
+        &self,
+        name: &TreePath,
+        input: &[u8],
+        ring: &KeyRing,
+        reveal: Reveal,
+    ) -> Result<(), Failure> {
         if !reveal.shows_plaintext() {
             return Err(Failure::usage("plaintext on a terminal needs --reveal"));
         }
         let mut tree = FileTree::new();
         tree.insert_file(name.clone(), input, false);
-        let mut options = self.decrypt.options()?;
+        let mut options = self.rules.options()?;
         // Exemptions are about what goes to a cluster; who names a file wants it opened.
         options.exempt_kinds.clear();
         let sealed = afterbay_decrypt::scan(&tree, [name], &options).map_err(RunError::from)?;
         let keys = ring.unwrap_all(sealed.key_requests()).await;
-        let (tree, opened) = afterbay_decrypt::overlay(tree, sealed, &keys, &options).map_err(RunError::from)?;
+        let (tree, opened) =
+            afterbay_decrypt::overlay(tree, sealed, &keys, &options).map_err(RunError::from)?;
         for warning in opened.warnings() {
             eprintln!("warning: {warning}");
         }
@@ -136,8 +166,12 @@ impl Decrypt {
         let (Ok(objects), true) = (objects, has_tokens) else {
             return Err(not_sealed(&self.file));
         };
-        let rendered = RenderedSet { revision: Revision::UNKNOWN, objects, warnings: Vec::new() };
-        let options = self.decrypt.options()?;
+        let rendered = RenderedSet {
+            revision: Revision::UNKNOWN,
+            objects,
+            warnings: Vec::new(),
+        };
+        let options = self.rules.options()?;
         let set = afterbay_pipeline::prove(rendered, OpenedFiles::default(), ring, &options).await?;
         stream::write(set.objects(), set.revision(), reveal, &mut io::stdout().lock())?;
         Ok(())
@@ -153,13 +187,19 @@ fn not_sealed(file: &Path) -> Failure {
 }
 
 fn files(tree: &FileTree) -> BTreeSet<TreePath> {
-    let files = tree.entries().filter(|(_, entry)| matches!(entry, Entry::File(_)));
+    let files = tree
+        .entries()
+        .filter(|(_, entry)| matches!(entry, Entry::File(_)));
     files.map(|(path, _)| path.clone()).collect()
 }
 
 /// By name as `sops` does; standard input by its first character.
 fn format(name: &TreePath, input: &[u8]) -> Format {
-    Format::of_path(name).unwrap_or(if input.trim_ascii_start().starts_with(b"{") { Format::Json } else { Format::Yaml })
+    Format::of_path(name).unwrap_or(if input.trim_ascii_start().starts_with(b"{") {
+        Format::Json
+    } else {
+        Format::Yaml
+    })
 }
 
 #[cfg(test)]
@@ -171,6 +211,9 @@ mod tests {
         let stdin = stream::name(None);
         assert_eq!(format(&stdin, b" \n{\"a\": 1}"), Format::Json);
         assert_eq!(format(&stdin, b"a: 1\n"), Format::Yaml);
-        assert_eq!(format(&TreePath::parse("x.json").unwrap_or_default(), b"a: 1\n"), Format::Json);
+        assert_eq!(
+            format(&TreePath::parse("x.json").unwrap_or_default(), b"a: 1\n"),
+            Format::Json
+        );
     }
 }

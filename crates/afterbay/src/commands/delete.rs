@@ -39,11 +39,22 @@ pub(crate) struct Delete {
 
 impl Delete {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
-        let Self { inventory, cluster, inventory_options, dry_run, field_manager, output } = self;
+        let Self {
+            inventory,
+            cluster,
+            inventory_options,
+            dry_run,
+            field_manager,
+            output,
+        } = self;
         let progress = Progress::new(verbosity);
-        let client = afterbay_apply::connect(&cluster.options()).await.map_err(RunError::from)?;
+        let client = afterbay_apply::connect(&cluster.options())
+            .await
+            .map_err(RunError::from)?;
         let which = inventory_options.options(&inventory, cluster.namespace.as_deref());
-        let inventory = afterbay_apply::inventory(&client, &which).await.map_err(RunError::from)?;
+        let inventory = afterbay_apply::inventory(&client, &which)
+            .await
+            .map_err(RunError::from)?;
         let options = ApplyOptions {
             field_manager,
             mode: if dry_run { Mode::DryRun } else { Mode::Write },

@@ -23,12 +23,19 @@ pub(crate) struct Fetch {
 impl Fetch {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let Self { source } = self;
-        let url = source.url.as_deref().ok_or_else(|| Failure::usage("--url is required"))?;
+        let url = source
+            .url
+            .as_deref()
+            .ok_or_else(|| Failure::usage("--url is required"))?;
         if io::stdout().is_terminal() {
-            return Err(Failure::usage("a tar stream is not for a terminal; redirect it or pipe it on"));
+            return Err(Failure::usage(
+                "a tar stream is not for a terminal; redirect it or pipe it on",
+            ));
         }
         let progress = Progress::new(verbosity);
-        let options = source.options(url, progress.fetch_listener()).map_err(|error| Failure::other(Exit::Usage, &error))?;
+        let options = source
+            .options(url, progress.fetch_listener())
+            .map_err(|error| Failure::other(Exit::Usage, &error))?;
         let remote = options.remote.to_string();
         let result = afterbay_source::fetch(&options).await;
         progress.finish();

@@ -35,7 +35,9 @@ pub(crate) struct Inventory {
 
 impl Inventory {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let client = afterbay_apply::connect(&self.cluster.options()).await.map_err(RunError::from)?;
+        let client = afterbay_apply::connect(&self.cluster.options())
+            .await
+            .map_err(RunError::from)?;
         match &self.name {
             Some(name) => self.one(&client, name).await,
             None => self.list(&client).await,
@@ -43,11 +45,19 @@ impl Inventory {
     }
 
     async fn list(&self, client: &afterbay_apply::Client) -> Result<(), Failure> {
-        let namespace = self.cluster.namespace.as_deref().unwrap_or(client.default_namespace());
+        let namespace = self
+            .cluster
+            .namespace
+            .as_deref()
+            .unwrap_or(client.default_namespace());
         let scope = (!self.all_namespaces).then_some(namespace);
         let mut found = Vec::new();
         for kind in [ParentKind::ConfigMap, ParentKind::Secret] {
-            found.extend(afterbay_apply::inventories(client, scope, kind).await.map_err(RunError::from)?);
+            found.extend(
+                afterbay_apply::inventories(client, scope, kind)
+                    .await
+                    .map_err(RunError::from)?,
+            );
         }
         found.sort_by(|left, right| (&left.namespace, &left.name).cmp(&(&right.namespace, &right.name)));
         match self.output {
@@ -66,13 +76,21 @@ impl Inventory {
                 busy: Busy::Fail,
                 holder: String::new(),
             };
-            let inventory = afterbay_apply::inventory(client, &options).await.map_err(RunError::from)?;
+            let inventory = afterbay_apply::inventory(client, &options)
+                .await
+                .map_err(RunError::from)?;
             if inventory.exists() {
                 return self.print_one(name, &inventory);
             }
         }
-        let namespace = self.cluster.namespace.as_deref().unwrap_or(client.default_namespace());
-        let message = format!("there is no inventory {name} in namespace {namespace}; `afterbay inventory -A` lists them all");
+        let namespace = self
+            .cluster
+            .namespace
+            .as_deref()
+            .unwrap_or(client.default_namespace());
+        let message = format!(
+            "there is no inventory {name} in namespace {namespace}; `afterbay inventory -A` lists them all"
+        );
         Err(Failure::other(Exit::Failure, &anyhow::Error::msg(message)))
     }
 
@@ -80,7 +98,11 @@ impl Inventory {
         match self.output {
             Format::Table => {
                 let mut rows = vec![["OBJECT", "SINCE"].map(str::to_owned)];
-                rows.extend(inventory.entries().map(|entry| [entry.object.to_string(), since(entry).to_owned()]));
+                rows.extend(
+                    inventory
+                        .entries()
+                        .map(|entry| [entry.object.to_string(), since(entry).to_owned()]),
+                );
                 print(&output::columns(&rows))?;
             }
             format => {
@@ -97,7 +119,12 @@ fn list_rows(found: &[InventorySummary]) -> Vec<[String; 4]> {
     let mut rows = vec![["NAMESPACE", "NAME", "OBJECTS", "REVISION"].map(str::to_owned)];
     rows.extend(found.iter().map(|summary| {
         let revision = summary.revision.clone().unwrap_or_else(|| "unknown".to_owned());
-        [summary.namespace.clone(), summary.name.clone(), summary.objects.to_string(), revision]
+        [
+            summary.namespace.clone(),
+            summary.name.clone(),
+            summary.objects.to_string(),
+            revision,
+        ]
     }));
     rows
 }

@@ -35,15 +35,29 @@ pub(crate) struct Normalize {
 
 impl Normalize {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let Self { file, reveal, keys, decrypt } = self;
+        let Self {
+            file,
+            reveal,
+            keys,
+            decrypt,
+        } = self;
         let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
         let ring = KeyRing::new(keys.options().map_err(usage)?);
         let options = decrypt.options().map_err(usage)?;
         let rendered = stream::read(file.as_deref())?;
         let decrypted = afterbay_pipeline::prove(rendered, OpenedFiles::default(), &ring, &options).await?;
         let normalized = afterbay_normalize::normalize(decrypted).map_err(RunError::from)?;
-        let reveal = if reveal { Reveal::Everywhere } else { Reveal::NotOnTerminal };
-        stream::write(normalized.objects(), normalized.revision(), reveal, &mut io::stdout().lock())?;
+        let reveal = if reveal {
+            Reveal::Everywhere
+        } else {
+            Reveal::NotOnTerminal
+        };
+        stream::write(
+            normalized.objects(),
+            normalized.revision(),
+            reveal,
+            &mut io::stdout().lock(),
+        )?;
         Ok(())
     }
 }

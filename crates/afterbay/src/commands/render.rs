@@ -34,12 +34,22 @@ impl Render {
         let path = TreePath::parse(&path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let input = stream::input(file.as_deref())?;
         let (snapshot, _) = archive::read(&*input).map_err(anyhow::Error::new)?;
-        let rendered = afterbay_render::render(&snapshot.tree, &path, snapshot.revision).map_err(RunError::from)?;
+        let rendered =
+            afterbay_render::render(&snapshot.tree, &path, snapshot.revision).map_err(RunError::from)?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
         }
-        let reveal = if reveal { Reveal::Everywhere } else { Reveal::NotOnTerminal };
-        stream::write(&rendered.objects, &rendered.revision, reveal, &mut io::stdout().lock())?;
+        let reveal = if reveal {
+            Reveal::Everywhere
+        } else {
+            Reveal::NotOnTerminal
+        };
+        stream::write(
+            &rendered.objects,
+            &rendered.revision,
+            reveal,
+            &mut io::stdout().lock(),
+        )?;
         Ok(())
     }
 }
