@@ -5,6 +5,10 @@ mod decrypts_eyaml;
 mod decrypts_with_age;
 mod decrypts_with_kms;
 mod prunes_what_left;
+mod refuses_removed_value;
+mod refuses_swapped_value;
+mod refuses_tampered_mac;
+mod refuses_tampered_value;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,6 +22,10 @@ const CASES: &[Case] = &[
     ("decrypts_with_age", decrypts_with_age::run),
     ("decrypts_with_kms", decrypts_with_kms::run),
     ("prunes_what_left", prunes_what_left::run),
+    ("refuses_removed_value", refuses_removed_value::run),
+    ("refuses_swapped_value", refuses_swapped_value::run),
+    ("refuses_tampered_mac", refuses_tampered_mac::run),
+    ("refuses_tampered_value", refuses_tampered_value::run),
 ];
 
 /// Scenarios that count what the server as a whole was asked.
