@@ -24,7 +24,12 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let arguments = ["--kms-endpoint", kms.endpoint(), "--output", "json"];
     let afterbay = with_credentials(scenario.afterbay());
     let refused = afterbay.apply(&repository.url(), &arguments)?.expect_code(12)?;
-    refused.expect_text(&["database.yaml", &key.arn, "Disabled"])?;
+    refused.expect_text(&[
+        "database.yaml",
+        &key.arn,
+        "the key is disabled",
+        "nothing was written",
+    ])?;
     scenario
         .cluster
         .expect_absent(&scenario.namespace, "secret", "database")?;
