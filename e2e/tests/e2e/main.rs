@@ -4,7 +4,10 @@ mod applies_a_revision;
 mod decrypts_eyaml;
 mod decrypts_with_age;
 mod decrypts_with_kms;
+mod kms_trouble;
 mod prunes_what_left;
+mod refuses_a_disabled_kms_key;
+mod refuses_a_wrong_key;
 mod refuses_removed_value;
 mod refuses_swapped_value;
 mod refuses_tampered_mac;
@@ -21,7 +24,10 @@ const CASES: &[Case] = &[
     ("decrypts_eyaml", decrypts_eyaml::run),
     ("decrypts_with_age", decrypts_with_age::run),
     ("decrypts_with_kms", decrypts_with_kms::run),
+    ("kms_trouble", kms_trouble::run),
     ("prunes_what_left", prunes_what_left::run),
+    ("refuses_a_disabled_kms_key", refuses_a_disabled_kms_key::run),
+    ("refuses_a_wrong_key", refuses_a_wrong_key::run),
     ("refuses_removed_value", refuses_removed_value::run),
     ("refuses_swapped_value", refuses_swapped_value::run),
     ("refuses_tampered_mac", refuses_tampered_mac::run),
