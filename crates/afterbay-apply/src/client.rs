@@ -40,7 +40,7 @@ impl Default for ConnectOptions {
         Self {
             kubeconfig: None,
             context: None,
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             request_timeout: Duration::from_secs(30),
         }
     }

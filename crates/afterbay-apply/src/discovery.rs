@@ -120,7 +120,7 @@ pub(crate) async fn discover(client: &Client, needed: &BTreeSet<String>) -> Resu
             Answer::Groups { groups } => {
                 for group in groups.into_iter().filter(|group| needed.contains(&group.name)) {
                     for entry in group.versions {
-                        read_version(client, &group.name, &entry.version, &mut kinds).await?;
+                        read_version(client, &group.name, &entry.name, &mut kinds).await?;
                     }
                 }
             }
@@ -160,7 +160,8 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
     #[serde(default)]
     resources: Vec<Kind>,
     #[serde(default)]
@@ -168,10 +169,10 @@ struct Version {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Kind {
     resource: String,
-    response_kind: Option<ResponseKind>,
+    #[serde(rename = "responseKind")]
+    answer: Option<ResponseKind>,
     scope: String,
     #[serde(default)]
     verbs: Vec<String>,
@@ -191,7 +192,8 @@ struct LegacyGroup {
 
 #[derive(Deserialize)]
 struct LegacyVersion {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -215,8 +217,8 @@ fn read_group(group: Group, kinds: &mut Kinds) {
         }
         for kind in version.resources {
             let Some(name) = kind
-                .response_kind
-                .map(|response| response.kind)
+                .answer
+                .map(|answer| answer.kind)
                 .filter(|name| !name.is_empty())
             else {
                 continue;
@@ -227,7 +229,7 @@ fn read_group(group: Group, kinds: &mut Kinds) {
             kinds.add(Resource {
                 gvk: Gvk {
                     group: group.metadata.name.clone(),
-                    version: version.version.clone(),
+                    version: version.name.clone(),
                     kind: name,
                 },
                 plural: kind.resource,

@@ -270,7 +270,7 @@ impl Pending {
         kind.into_iter().chain(namespace).cloned().collect()
     }
 
-    /// A binding to a ClusterRole that this plan brings is refused to anyone but an administrator,
+    /// A binding to a `ClusterRole` that this plan brings is refused to anyone but an administrator,
     /// because the server compares permissions with a role that is not there yet. It is judged later.
     fn excuse(&self, draft: &mut Draft<'_>) {
         let refused = matches!(
@@ -286,12 +286,12 @@ impl Pending {
         }
         let reference = draft.object.body().at(&["roleRef"]);
         let text = |key| reference.and_then(|reference| reference.get(key)?.as_plain_str());
-        if text("kind") == Some("ClusterRole") {
-            if let Some(role) = text("name").and_then(|name| self.cluster_roles.get(name)) {
-                draft.verdict = Some(Ok(Verdict::Deferred {
-                    waits_for: vec![role.clone()],
-                }));
-            }
+        if text("kind") == Some("ClusterRole")
+            && let Some(role) = text("name").and_then(|name| self.cluster_roles.get(name))
+        {
+            draft.verdict = Some(Ok(Verdict::Deferred {
+                waits_for: vec![role.clone()],
+            }));
         }
     }
 }
@@ -304,22 +304,22 @@ fn deferred(
     unknown_fields: UnknownFields,
 ) -> Result<Verdict, ApplyError> {
     let gvk = &draft.object.reference().gvk;
-    if let Some(definition) = definitions.definition(gvk) {
-        if let Some(schema) = definition.schemas.get(&gvk.version) {
-            let problems = schema::check(&draft.object.body().expose_json(), schema, unknown_fields);
-            if !problems.is_empty() {
-                return Err(ApplyError::Schema {
-                    subject: Box::new(draft.subject.clone()),
-                    crd: definition.crd.name.clone(),
-                    problems,
-                });
-            }
+    if let Some(definition) = definitions.definition(gvk)
+        && let Some(schema) = definition.schemas.get(&gvk.version)
+    {
+        let problems = schema::check(&draft.object.body().expose_json(), schema, unknown_fields);
+        if !problems.is_empty() {
+            return Err(ApplyError::Schema {
+                subject: Box::new(draft.subject.clone()),
+                crd: definition.crd.name.clone(),
+                problems,
+            });
         }
     }
     Ok(Verdict::Deferred { waits_for })
 }
 
-/// What a dependency of the whole module needs to say about a text that came with an answer.
+/// A warning of the server about one object, scrubbed.
 pub(crate) fn warning(subject: &Subject, text: &str, scrubber: &Scrubber) -> String {
     format!("{subject}: {}", scrubber.scrub(text))
 }

@@ -11,7 +11,7 @@ use afterbay_manifest::{Gvk, ObjectRef};
 /// What is written before what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    /// CRDs, Namespaces and ClusterRoles: without them others cannot be written at all.
+    /// CRDs, Namespaces and `ClusterRole`s: without them others cannot be written at all.
     Definitions,
     /// `StorageClass`, `IngressClass` and the like.
     Classes,

@@ -147,7 +147,7 @@ impl Check {
                 None if additional.is_object() => self.value(&path, value, additional, below),
                 None if additional == true || keeps_unknown => {}
                 None if self.unknown == UnknownFields::Refuse => {
-                    self.say(&path, "is not a field of this kind")
+                    self.say(&path, "is not a field of this kind");
                 }
                 None => {}
             }

@@ -16,7 +16,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Why there is no answer to work with. Texts are as the server wrote them, so there is no `Debug`.
 pub(crate) enum Failure {
     /// The server answered with an error.
-    Status(Status),
+    Status(Box<Status>),
     /// No connection, or it broke.
     Unreachable { problem: String },
     /// The server did not answer in time.
@@ -143,7 +143,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
     {
         status.details.retry_after_seconds = seconds;
     }
-    Err(Failure::Status(status))
+    Err(Failure::Status(Box::new(status)))
 }
 
 fn unreachable(error: &kube::Error) -> Failure {
@@ -204,7 +204,7 @@ mod tests {
             ..Status::default()
         };
         status.details.causes.resize_with(causes, Cause::default);
-        Failure::Status(status)
+        Failure::Status(Box::new(status))
     }
 
     #[test]

@@ -232,9 +232,8 @@ fn value_length(text: &str) -> usize {
             }
             _ if quoted => {}
             '{' | '[' | '(' => depth += 1,
-            '}' | ']' | ')' if depth == 0 => return at,
+            '}' | ']' | ')' | ':' | ',' if depth == 0 => return at,
             '}' | ']' | ')' => depth -= 1,
-            ':' | ',' if depth == 0 => return at,
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ impl Run {
                     entry.since = revision.clone().or_else(|| entry.since.take());
                 }
                 (None, Verdict::Unchanged { .. }) if entry.since.is_none() => {
-                    entry.since.clone_from(&revision)
+                    entry.since.clone_from(&revision);
                 }
                 _ => {}
             }

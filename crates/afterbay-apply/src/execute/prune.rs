@@ -42,7 +42,7 @@ pub(crate) async fn prune(
             Fate::Release { reason } => {
                 pruned[index] = Some(Pruned::Released {
                     reason: reason.clone(),
-                })
+                });
             }
             Fate::Forget => pruned[index] = Some(Pruned::Deleted),
         }

@@ -153,12 +153,12 @@ async fn write(
             judge.scrubber,
         )
     };
-    if let Verdict::Configure { uid, leftovers, .. } = &step.verdict {
-        if !leftovers.is_empty() {
-            remove_leftovers(judge, step, uid, leftovers)
-                .await
-                .map_err(refuse)?;
-        }
+    if let Verdict::Configure { uid, leftovers, .. } = &step.verdict
+        && !leftovers.is_empty()
+    {
+        remove_leftovers(judge, step, uid, leftovers)
+            .await
+            .map_err(refuse)?;
     }
     let body = desired::body(object, &step.address, judge.part_of);
     let response = judge

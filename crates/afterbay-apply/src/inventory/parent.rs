@@ -221,10 +221,10 @@ impl ParentState {
     /// The name of a part follows from its content, so a part never changes once it is there.
     pub(super) fn part_name(&self, text: &str) -> String {
         let digest = Sha256::digest(text.as_bytes());
-        let hash: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        let short = u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
         // A name has at most 253 characters.
-        let stem: String = self.name.chars().take(240).collect();
-        format!("{stem}-{hash}")
+        let stem: String = self.name.chars().take(236).collect();
+        format!("{stem}-{short:016x}")
     }
 
     /// A patch that only says that the holder is alive.

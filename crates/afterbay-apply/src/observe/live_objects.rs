@@ -95,13 +95,13 @@ fn groups<'a>(kinds: &'a Kinds, addresses: &[&'a Address], inventory: &Inventory
     }
     for entry in inventory.entries() {
         let gvk = &entry.object.gvk;
-        if let Some(resource) = kinds
+        let resource = kinds
             .exact(gvk)
-            .or_else(|| kinds.preferred(&gvk.group, &gvk.kind))
+            .or_else(|| kinds.preferred(&gvk.group, &gvk.kind));
+        if let Some(resource) = resource
+            && !wanted.contains(&Key::of(&entry.object))
         {
-            if !wanted.contains(&Key::of(&entry.object)) {
-                add(resource, &entry.object, true);
-            }
+            add(resource, &entry.object, true);
         }
     }
     groups.into_values().collect()

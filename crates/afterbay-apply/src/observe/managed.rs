@@ -1,8 +1,8 @@
-//! Who owns which fields (`metadata.managedFields`, FieldsV1).
+//! Who owns which fields (`metadata.managedFields`, `FieldsV1`).
 
 use serde_json::Value;
 
-/// What a manager applied: its FieldsV1 of operation Apply on the object itself.
+/// What a manager applied: its `FieldsV1` of operation Apply on the object itself.
 pub(crate) fn applied<'a>(object: &'a Value, manager: &str) -> Option<&'a Value> {
     entries(object)
         .find(|entry| entry["operation"] == "Apply" && entry["manager"] == manager && is_main(entry))
