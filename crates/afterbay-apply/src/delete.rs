@@ -9,7 +9,8 @@ use crate::error::ApplyErrors;
 use crate::execute::{ApplyEvent, ApplyFailure, Pruned, keep_alive, prune, prune_report};
 use crate::inventory::{Inventory, Key, Store};
 use crate::observe;
-use crate::plan::{Fate, prunes};
+use crate::order::is_namespace;
+use crate::plan::{Fate, PruneStep, prunes};
 use crate::report::{ApplyReport, Counts};
 use crate::{ApplyOptions, Mode, Prune};
 
@@ -42,7 +43,8 @@ pub async fn delete(
         Ok(members) => members,
         Err(errors) => return Err(failure(errors, report)),
     };
-    let steps = prunes(&[], &inventory, &members, Prune::Delete);
+    let mut steps = prunes(&[], &inventory, &members, Prune::Delete);
+    release_home(&mut steps, state.parent.namespace());
     let mut pruned: Vec<Option<Pruned>> = steps.iter().map(|_| None).collect();
     let mut errors = Vec::new();
     if options.mode == Mode::Write {
@@ -82,5 +84,22 @@ pub async fn delete(
         Ok(report)
     } else {
         Err(failure(ApplyErrors::new(errors), report))
+    }
+}
+
+/// The Namespace that the inventory itself is in cannot go before it, and after it nobody would know
+/// whose it was. It is left, unless other members stay in it anyway.
+fn release_home(steps: &mut [PruneStep], home: &str) {
+    let is_empty = steps.iter().all(|step| {
+        let stays = matches!(step.fate, Fate::Keep { .. } | Fate::Release { .. });
+        !stays || step.entry.object.namespace.as_deref() != Some(home)
+    });
+    for step in steps {
+        let is_home = is_namespace(&step.entry.object.gvk) && step.entry.object.name == home;
+        if is_home && is_empty && matches!(step.fate, Fate::Keep { .. }) {
+            step.fate = Fate::Release {
+                reason: "the inventory itself was in it; delete the namespace by hand".to_owned(),
+            };
+        }
     }
 }
