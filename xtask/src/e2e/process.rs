@@ -13,6 +13,13 @@ use anyhow::{Context as _, bail};
 /// How long a server may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The shell command that sends a signal to the group whose number is the first argument.
+///
+/// The shell's own `kill` in the form of POSIX: dash takes no other for groups, and a bare Debian has no program of that name.
+fn kill(signal: &str) -> String {
+    format!("kill -s {signal} -- \"-$1\"")
+}
+
 /// A command that runs when this process is gone, for whatever reason; not run when dropped in time.
 pub(crate) struct Watchdog(Child);
 
@@ -30,6 +37,12 @@ impl Watchdog {
             .spawn()
             .context("cannot start sh")?;
         Ok(Self(child))
+    }
+
+    /// The dog that ends a process group, named by its first process.
+    fn of_group(first: &Child) -> anyhow::Result<Self> {
+        let script = format!("{}; sleep {}; {}", kill("TERM"), GRACE.as_secs(), kill("KILL"));
+        Self::new(&script, &[&first.id().to_string()])
     }
 }
 
@@ -51,8 +64,7 @@ impl Group {
     /// Starts a program as the first of a group of its own.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
         let child = command.process_group(0).spawn()?;
-        let script = "kill -TERM -- \"-$1\"; sleep 5; kill -KILL -- \"-$1\"";
-        let watchdog = Watchdog::new(script, &[&child.id().to_string()])?;
+        let watchdog = Watchdog::of_group(&child)?;
         Ok(Self {
             child,
             _watchdog: watchdog,
@@ -71,26 +83,23 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if self.has_ended() {
-            return;
-        }
-        // The group, because LocalStack is a supervisor with a child.
-        let group = format!("-{}", self.child.id());
+        let group = self.child.id().to_string();
         let signal = |name: &str| {
-            Command::new("kill")
-                .args([name, "--", &group])
-                .stderr(Stdio::null())
-                .status()
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", &kill(name), "kill", &group])
+                .stderr(Stdio::null());
+            let _ = command.status();
         };
-        let _ = signal("-TERM");
-        let started = Instant::now();
-        while started.elapsed() < GRACE {
-            if self.has_ended() {
-                return;
+        if !self.has_ended() {
+            signal("TERM");
+            let started = Instant::now();
+            while started.elapsed() < GRACE && !self.has_ended() {
+                sleep(Duration::from_millis(50));
             }
-            sleep(Duration::from_millis(50));
         }
-        let _ = signal("-KILL");
+        // Whatever is left of the group: LocalStack is a supervisor with a child.
+        signal("KILL");
         let _ = self.child.wait();
     }
 }
@@ -145,4 +154,54 @@ pub(crate) fn free_port() -> anyhow::Result<u16> {
         .context("no free port on 127.0.0.1")?
         .local_addr()?
         .port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_alive(pid: &str) -> bool {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    /// A group of a shell and a child of it, whose number the shell prints.
+    fn group() -> (Group, String) {
+        use std::io::{BufRead as _, BufReader};
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "sleep 100 & echo $!; wait"])
+            .stdout(Stdio::piped());
+        let mut group = Group::start(&mut command).unwrap();
+        let mut line = String::new();
+        BufReader::new(group.child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        (group, line.trim().to_owned())
+    }
+
+    fn ends(pid: &str) -> bool {
+        let started = Instant::now();
+        while is_alive(pid) && started.elapsed() < Duration::from_secs(10) {
+            sleep(Duration::from_millis(20));
+        }
+        !is_alive(pid)
+    }
+
+    #[test]
+    fn a_dropped_group_takes_its_children_along() {
+        let (group, child) = group();
+        assert!(is_alive(&child));
+        drop(group);
+        assert!(ends(&child));
+    }
+
+    #[test]
+    fn a_watchdog_whose_pipe_closes_ends_the_group() {
+        let (group, child) = group();
+        let mut watchdog = Watchdog::of_group(&group.child).unwrap();
+        assert!(is_alive(&child));
+        // What the end of this process does.
+        drop(watchdog.0.stdin.take());
+        assert!(ends(&child));
+    }
 }

@@ -39,11 +39,11 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
         bail!("the scenarios do not build");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    let executables = messages.lines().filter_map(|line| {
+    let mut executables = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    executables.last().context("cargo named no test binary")
+    executables.next_back().context("cargo named no test binary")
 }
 
 /// Runs the scenarios in a process group of their own, which ends with this process.
