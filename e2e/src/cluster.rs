@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use crate::Environment;
 use crate::program::{self, Output};
+use crate::running::wait_until;
 use crate::scenario::write;
 
 /// Makes the namespaces of one run differ.
@@ -126,6 +128,16 @@ impl Cluster {
         Ok(names
             .filter(|name| name != "kube-root-ca.crt" && name != "default")
             .collect())
+    }
+
+    /// Waits until nobody deletes a namespace, which the server counts as writes of every kind.
+    pub fn wait_until_quiet(&self) -> anyhow::Result<()> {
+        wait_until("no namespace is being deleted", Duration::from_secs(120), || {
+            let text = self
+                .kubectl(&["get", "namespaces", "--output", "json"])?
+                .success()?;
+            Ok(!text.contains("\"Terminating\""))
+        })
     }
 
     /// Creates a namespace for a scenario.

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
@@ -89,8 +89,20 @@ impl Repository {
 pub struct GitServer {
     port: u16,
     stop: Arc<AtomicBool>,
+    exchanges: Exchanges,
     thread: Option<JoinHandle<()>>,
 }
+
+/// One request that the server answered.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Whether it asked for objects (`command=fetch` of protocol version 2), and not for the list of refs.
+    pub is_fetch: bool,
+    /// Bytes of the answer's body.
+    pub bytes: usize,
+}
+
+type Exchanges = Arc<Mutex<Vec<Exchange>>>;
 
 impl GitServer {
     /// Serves every repository below `root`; with `credentials`, as `user:password`, only to who has them.
@@ -101,20 +113,23 @@ impl GitServer {
         let expected = credentials
             .map(|text| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text)));
         let (root, stopped) = (root.to_path_buf(), Arc::clone(&stop));
+        let exchanges = Exchanges::default();
+        let noted = Arc::clone(&exchanges);
         let thread = thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let (root, expected) = (root.clone(), expected.clone());
+                let (root, expected, noted) = (root.clone(), expected.clone(), Arc::clone(&noted));
                 thread::spawn(move || {
-                    let _ = serve(&stream, &root, expected.as_deref());
+                    let _ = serve(&stream, &root, expected.as_deref(), &noted);
                 });
             }
         });
         Ok(Self {
             port,
             stop,
+            exchanges,
             thread: Some(thread),
         })
     }
@@ -122,6 +137,14 @@ impl GitServer {
     /// The URL of a repository below the root.
     pub fn url(&self, repository: &str) -> String {
         format!("http://127.0.0.1:{}/{repository}", self.port)
+    }
+
+    /// What was answered since this was asked last; refused requests are not in it.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        self.exchanges
+            .lock()
+            .map(|mut list| std::mem::take(&mut *list))
+            .unwrap_or_default()
     }
 }
 
@@ -136,7 +159,12 @@ impl Drop for GitServer {
 }
 
 /// One request, answered by `git http-backend` as a CGI program (RFC 3875), then the connection closes.
-fn serve(stream: &TcpStream, root: &Path, expected: Option<&str>) -> anyhow::Result<()> {
+fn serve(
+    stream: &TcpStream,
+    root: &Path,
+    expected: Option<&str>,
+    exchanges: &Mutex<Vec<Exchange>>,
+) -> anyhow::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -193,6 +221,14 @@ fn serve(stream: &TcpStream, root: &Path, expected: Option<&str>) -> anyhow::Res
         .context("no standard input")?
         .write_all(&body)?;
     let output = backend.wait_with_output()?;
+    if let Ok(mut list) = exchanges.lock() {
+        list.push(Exchange {
+            is_fetch: body
+                .windows(b"command=fetch".len())
+                .any(|window| window == b"command=fetch"),
+            bytes: output.stdout.len(),
+        });
+    }
     answer(stream, &output.stdout)
 }
 

@@ -1,17 +1,34 @@
 //! The scenarios, one file each; `cargo xtask e2e` runs them.
 
 mod applies_a_revision;
+mod changes_only_what_changed;
+mod converges_after_sigkill;
 mod decrypts_eyaml;
 mod decrypts_with_age;
 mod decrypts_with_kms;
+mod defers_what_waits_for_its_namespace;
+mod delete_takes_all_away;
+mod interrupted_by_sigterm;
+mod inventory_tells_what_is_owned;
 mod kms_trouble;
+mod large_inventory_is_split;
+mod leaves_no_core_and_no_readable_memory;
+mod locks_the_inventory;
+mod normalize_equals_the_server;
+mod pipes_equal_composed;
+mod prunes_only_what_is_ours;
 mod prunes_what_left;
 mod refuses_a_disabled_kms_key;
 mod refuses_a_wrong_key;
+mod refuses_bad_input;
 mod refuses_removed_value;
 mod refuses_swapped_value;
 mod refuses_tampered_mac;
 mod refuses_tampered_value;
+mod reports_conflicts;
+mod runs_without_git_or_ssh;
+mod string_data_keys_that_leave_git_leave_the_cluster;
+mod survives_api_server_away_then_back;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,21 +38,54 @@ use e2e::Case;
 /// Scenarios that share the server with others.
 const CASES: &[Case] = &[
     ("applies_a_revision", applies_a_revision::run),
+    ("converges_after_sigkill", converges_after_sigkill::run),
     ("decrypts_eyaml", decrypts_eyaml::run),
     ("decrypts_with_age", decrypts_with_age::run),
     ("decrypts_with_kms", decrypts_with_kms::run),
+    (
+        "defers_what_waits_for_its_namespace",
+        defers_what_waits_for_its_namespace::run,
+    ),
+    ("delete_takes_all_away", delete_takes_all_away::run),
+    ("interrupted_by_sigterm", interrupted_by_sigterm::run),
+    (
+        "inventory_tells_what_is_owned",
+        inventory_tells_what_is_owned::run,
+    ),
     ("kms_trouble", kms_trouble::run),
+    (
+        "leaves_no_core_and_no_readable_memory",
+        leaves_no_core_and_no_readable_memory::run,
+    ),
+    ("locks_the_inventory", locks_the_inventory::run),
+    ("normalize_equals_the_server", normalize_equals_the_server::run),
+    ("pipes_equal_composed", pipes_equal_composed::run),
+    ("prunes_only_what_is_ours", prunes_only_what_is_ours::run),
     ("prunes_what_left", prunes_what_left::run),
     ("refuses_a_disabled_kms_key", refuses_a_disabled_kms_key::run),
     ("refuses_a_wrong_key", refuses_a_wrong_key::run),
+    ("refuses_bad_input", refuses_bad_input::run),
     ("refuses_removed_value", refuses_removed_value::run),
     ("refuses_swapped_value", refuses_swapped_value::run),
     ("refuses_tampered_mac", refuses_tampered_mac::run),
     ("refuses_tampered_value", refuses_tampered_value::run),
+    ("reports_conflicts", reports_conflicts::run),
+    ("runs_without_git_or_ssh", runs_without_git_or_ssh::run),
+    (
+        "string_data_keys_that_leave_git_leave_the_cluster",
+        string_data_keys_that_leave_git_leave_the_cluster::run,
+    ),
+    (
+        "survives_api_server_away_then_back",
+        survives_api_server_away_then_back::run,
+    ),
 ];
 
 /// Scenarios that count what the server as a whole was asked.
-const ALONE: &[Case] = &[];
+const ALONE: &[Case] = &[
+    ("changes_only_what_changed", changes_only_what_changed::run),
+    ("large_inventory_is_split", large_inventory_is_split::run),
+];
 
 fn main() -> ExitCode {
     e2e::main(
