@@ -88,7 +88,9 @@ impl Plan {
         let lane = Lane::choose(flags.cluster);
         let kms = choose_kms(&flags.kms, lane);
         let mut needed: Vec<&str> = clients.to_vec();
-        needed.push("kubectl");
+        if lane != Lane::Kind {
+            needed.push("kubectl");
+        }
         if lane == Lane::ControlPlane {
             needed.extend(tools::CONTROL_PLANE);
         }
@@ -140,11 +142,6 @@ impl Environment {
             "cluster and KMS are up after {:.1} s",
             started.elapsed().as_secs_f64()
         );
-        println!(
-            "  export KUBECONFIG={} AWS_ENDPOINT_URL={}",
-            kubeconfig.display(),
-            kms.endpoint
-        );
         Ok(Self {
             lane: plan.lane,
             kubeconfig,
@@ -155,8 +152,15 @@ impl Environment {
         })
     }
 
-    fn wait_for_enter(&self) {
-        println!("kept; press Enter to end everything");
+    /// Leaves everything running until the user has seen enough.
+    pub(crate) fn wait_for_enter(&self) {
+        println!("\nkept, with logs in {}", self.folder.display());
+        println!(
+            "  export KUBECONFIG={} AWS_ENDPOINT_URL={}",
+            self.kubeconfig.display(),
+            self.kms
+        );
+        println!("press Enter to end everything");
         let _ = std::io::stdin().read_line(&mut String::new());
     }
 }
