@@ -8,6 +8,7 @@ mod decrypts_with_age;
 mod decrypts_with_kms;
 mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
+mod integrity_policies;
 mod interrupted_by_sigterm;
 mod inventory_tells_what_is_owned;
 mod kms_trouble;
@@ -47,6 +48,7 @@ const CASES: &[Case] = &[
         defers_what_waits_for_its_namespace::run,
     ),
     ("delete_takes_all_away", delete_takes_all_away::run),
+    ("integrity_policies", integrity_policies::run),
     ("interrupted_by_sigterm", interrupted_by_sigterm::run),
     (
         "inventory_tells_what_is_owned",
