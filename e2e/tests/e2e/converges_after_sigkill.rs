@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use e2e::{Outcome, Proxy, Running, Scenario, wait_until};
 
 const OBJECTS: usize = 48;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the hold of a silent run lasts, and the second by which clocks of whole seconds are off.
 const HOLD: Duration = Duration::from_secs(17);
 

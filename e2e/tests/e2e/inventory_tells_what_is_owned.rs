@@ -4,8 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
-use e2e::{Outcome, Scenario};
-use serde_json::Value;
+use e2e::{Outcome, Repository, Scenario};
 
 const APPLYSET: &str = "applyset.kubernetes.io";
 
@@ -62,11 +61,40 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         .expect_success()?
         .expect_text(&["NAMESPACE", "set", "3", &second])?;
 
-    as_kubectl_reads_it(scenario)
+    as_kubectl_reads_it(scenario)?;
+    another_inventory(scenario, &repository)?;
+    Ok(Outcome::Passed)
+}
+
+/// A Secret can be the parent too, and what one inventory owns is not another's.
+fn another_inventory(scenario: &Scenario, first: &Repository) -> anyhow::Result<()> {
+    let (cluster, namespace) = (&scenario.cluster, scenario.namespace.as_str());
+    let arguments = ["--inventory", "other", "--inventory-kind", "secret"];
+    let afterbay = scenario.afterbay();
+    let refused = afterbay.apply(&first.url(), &arguments)?.expect_code(14)?;
+    refused.expect_text(&["one.yaml", "belongs to another ApplySet", "--force-conflicts"])?;
+    cluster.expect_absent(namespace, "secret", "other")?;
+
+    let second = Repository::create(&scenario.folder.join("second"))?;
+    second.write("three.yaml", config_map("three", "first"))?;
+    second.commit("first")?;
+    afterbay.apply(&second.url(), &arguments)?.expect_success()?;
+    let parent = cluster.expect(namespace, "secret", "other")?;
+    let id = &parent["metadata"]["labels"][format!("{APPLYSET}/id")];
+    ensure!(*id == expected_id(&format!("other.{namespace}.Secret."))?, "{id}");
+    afterbay
+        .run(["inventory", "--namespace", namespace])?
+        .expect_success()?
+        .expect_text(&["set", "other"])?;
+    afterbay
+        .run(["inventory", "other", "--namespace", namespace])?
+        .expect_success()?
+        .expect_text(&["three"])
+        .map(drop)
 }
 
 /// KEP-3659: the parent's label is the id computed from its name, the members carry it, and tooling says whose it is.
-fn as_kubectl_reads_it(scenario: &Scenario) -> anyhow::Result<Outcome> {
+fn as_kubectl_reads_it(scenario: &Scenario) -> anyhow::Result<()> {
     let (cluster, namespace) = (&scenario.cluster, scenario.namespace.as_str());
     let list = |kind: &str, selector: &str| {
         let arguments = [
@@ -102,7 +130,7 @@ fn as_kubectl_reads_it(scenario: &Scenario) -> anyhow::Result<Outcome> {
         "{parent}"
     );
     ensure!(
-        parent["metadata"]["annotations"][format!("{APPLYSET}/additional-namespaces")] == Value::from(""),
+        parent["metadata"]["annotations"][format!("{APPLYSET}/additional-namespaces")] == "",
         "{parent}"
     );
 
@@ -129,7 +157,7 @@ fn as_kubectl_reads_it(scenario: &Scenario) -> anyhow::Result<Outcome> {
         "{}",
         output.stderr
     );
-    Ok(Outcome::Passed)
+    Ok(())
 }
 
 fn expected_id(text: &str) -> anyhow::Result<String> {

@@ -31,9 +31,9 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         place: place.path(),
         is_root,
     };
-    let proxy = stage.set_up()?;
+    let _hanging = stage.set_up()?;
 
-    let mut aborted = stage.start(&proxy, "aborted")?;
+    let mut aborted = stage.start("aborted")?;
     let limits = fs::read_to_string(format!("/proc/{}/limits", aborted.id()))?;
     let core = limits
         .lines()
@@ -75,7 +75,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
                 .to_owned(),
         ));
     }
-    let mut read = stage.start(&proxy, "read")?;
+    let mut read = stage.start("read")?;
     for file in ["mem", "environ", "maps"] {
         let mut reader = stage.as_user("sh");
         reader.args(["-c", &format!("exec 3</proc/{}/{file}", read.id())]);
@@ -108,7 +108,7 @@ impl Stage<'_> {
         repository.write("database.yaml", scenario.sops().encrypt(&manifest, &key)?)?;
         repository.commit("first")?;
         let proxy = Proxy::start(&scenario.cluster.address()?)?;
-        proxy.slow_down(Duration::from_secs(3600));
+        proxy.slow_down(Duration::from_hours(1));
         scenario
             .cluster
             .with_server(proxy.address(), &place.join("kubeconfig"))?;
@@ -152,7 +152,7 @@ impl Stage<'_> {
     }
 
     /// A run that has opened the secret and waits for the server, allowed by its parent to dump core.
-    fn start(&self, proxy: &Proxy, name: &str) -> anyhow::Result<Running> {
+    fn start(&self, name: &str) -> anyhow::Result<Running> {
         let log = self.place.join(format!("{name}.log"));
         let mut command = self.as_user("sh");
         command
@@ -168,7 +168,6 @@ impl Stage<'_> {
             .stdout(Stdio::null())
             .stderr(File::create(&log)?);
         let mut run = Running::new(command.spawn().context("cannot start afterbay")?);
-        let _ = proxy.address();
         wait_until("the secret is opened", PATIENCE, || {
             let lines = BufReader::new(File::open(&log)?).lines();
             let texts: Vec<String> = lines.map_while(Result::ok).collect();

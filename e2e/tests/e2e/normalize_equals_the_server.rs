@@ -2,8 +2,9 @@
 //! generated Secrets by server-side dry-run, on create and over live Secrets of the same and of another type.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use e2e::{Outcome, Output, Scenario};
@@ -42,7 +43,14 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     create(scenario, &live)?;
     equal(scenario, &secrets).context("over live Secrets of the same type")?;
 
-    let arguments = ["delete", "secrets", "--all", "--namespace", &scenario.namespace];
+    let arguments = [
+        "delete",
+        "secrets",
+        "--all",
+        "--wait=false",
+        "--namespace",
+        &scenario.namespace,
+    ];
     scenario.cluster.kubectl(&arguments)?.success()?;
     let live: Vec<Value> = secrets
         .iter()
@@ -75,8 +83,17 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
 
 /// Fails unless the server makes the same of the Secrets and of their normalized form; returns what it makes, by name.
 fn equal(scenario: &Scenario, secrets: &[Value]) -> anyhow::Result<BTreeMap<String, Value>> {
-    let left = dry_run(scenario, &list(secrets))?.success()?;
-    let right = dry_run(scenario, &normalize(scenario, secrets)?)?.success()?;
+    let (original, normalized) = (list(secrets), normalize(scenario, secrets)?);
+    // Both at once: kubectl waits most of the time.
+    let (left, right) = thread::scope(|scope| {
+        let left = scope.spawn(|| dry_run(scenario, &original));
+        let right = dry_run(scenario, &normalized);
+        (left.join(), right)
+    });
+    let left = left
+        .map_err(|_| anyhow!("kubectl's thread panicked"))??
+        .success()?;
+    let right = right?.success()?;
     let (left, right) = (by_name(&left)?, by_name(&right)?);
     ensure!(
         left.len() == secrets.len() && left.keys().eq(right.keys()),

@@ -67,8 +67,12 @@ fn passwords(scenario: &Scenario, remote: &str, file: &str) -> anyhow::Result<()
     }
     let wrong = scenario.write("wrong", "friend of nobody")?.display().to_string();
     let with_wrong = [user.as_slice(), &["--git-password-file", &wrong]].concat();
-    for arguments in [with_wrong.as_slice(), &[]] {
-        let ended = plain
+    let by_wrong_variable = scenario
+        .afterbay()
+        .env("AFTERBAY_GIT_PASSWORD", "friend of nobody");
+    let runs: [(&Afterbay, &[&str]); 3] = [(&plain, &with_wrong), (&by_wrong_variable, &user), (&plain, &[])];
+    for (afterbay, arguments) in runs {
+        let ended = afterbay
             .clone()
             .env("RUST_LOG", "trace")
             .apply(remote, &[arguments, &["--path", "apps"]].concat())?

@@ -8,7 +8,7 @@ use anyhow::ensure;
 use e2e::{Afterbay, Outcome, Proxy, Repository, Running, Scenario, wait_until};
 
 const OBJECTS: usize = 48;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let repository = scenario.repository()?;
