@@ -91,7 +91,10 @@ fn summary(finished: &[Finished]) -> Counts {
     {
         total += *counts;
         time += *seconds;
-        println!("{}  {note}", row(lane, *seconds, *counts).trim_end());
+        println!(
+            "{}",
+            format!("{}  {note}", row(lane, *seconds, *counts)).trim_end()
+        );
     }
     println!("{}\n\n{total}", row("all", time, total));
     total
@@ -189,7 +192,6 @@ fn package() -> anyhow::Result<Outcome> {
         "--no-verify",
         "--allow-dirty",
         "--quiet",
-        "--offline",
     ];
     passed(&mut cargo(arguments))
 }

@@ -120,7 +120,9 @@ impl Setup<'_> {
         command
             .arg("--kubeconfig")
             .arg(self.kubeconfig("admin"))
-            .args(arguments);
+            .args(arguments)
+            .arg("--cache-dir")
+            .arg(self.folder.join("kubectl-cache"));
         command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
