@@ -132,7 +132,7 @@ impl Cluster {
 
     /// Waits until nobody deletes a namespace, which the server counts as writes of every kind.
     pub fn wait_until_quiet(&self) -> anyhow::Result<()> {
-        wait_until("no namespace is being deleted", Duration::from_secs(120), || {
+        wait_until("no namespace is being deleted", Duration::from_mins(2), || {
             let text = self
                 .kubectl(&["get", "namespaces", "--output", "json"])?
                 .success()?;

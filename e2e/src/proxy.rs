@@ -90,7 +90,7 @@ impl Shared {
         thread::spawn(move || {
             copy(server, client, || {
                 Duration::from_millis(state.delay.load(Ordering::SeqCst))
-            })
+            });
         });
         Ok(())
     }
