@@ -2,6 +2,7 @@
 
 use afterbay_apply::{ApplyError, ApplyErrors, ApplyFailure, ConnectError};
 use afterbay_decrypt::DecryptErrors;
+use afterbay_manifest::Warning;
 use afterbay_normalize::NormalizeErrors;
 use afterbay_render::RenderErrors;
 use afterbay_source::SourceError;
@@ -27,6 +28,16 @@ pub enum RunError {
     /// There is no connection to the cluster.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// There is no object, and a run that prunes would delete everything that the inventory has. What came
+    /// to be empty by mistake (a wrong path, a broken pipe) is not told from what was emptied on purpose.
+    #[error(
+        "no object to apply, and a run that prunes would delete all that the inventory has{}",
+        reasons(warnings)
+    )]
+    Empty {
+        /// What the stages said about it.
+        warnings: Vec<Warning>,
+    },
     /// The cluster refused before the first write.
     #[error(transparent)]
     Plan(#[from] ApplyErrors),
@@ -66,7 +77,7 @@ impl RunError {
     pub fn stage(&self) -> Stage {
         match self {
             Self::Source(_) => Stage::Fetch,
-            Self::Render(_) => Stage::Render,
+            Self::Render(_) | Self::Empty { .. } => Stage::Render,
             Self::Decrypt(_) => Stage::Decrypt,
             Self::Normalize(_) => Stage::Normalize,
             Self::Connect(_) | Self::Plan(_) => Stage::Plan,
@@ -98,11 +109,19 @@ impl RunError {
             Self::Render(errors) => errors.0.iter().map(|error| Finding::of(error, None)).collect(),
             Self::Decrypt(errors) => errors.0.iter().map(|error| Finding::of(error, None)).collect(),
             Self::Normalize(errors) => errors.0.iter().map(|error| Finding::of(error, None)).collect(),
+            Self::Empty { .. } => vec![Finding::of(self, Some(EMPTY_HINT.to_owned()))],
             Self::Connect(error) => vec![Finding::of(error, Some(error.hint().to_owned()))],
             Self::Plan(errors) => apply_findings(errors),
             Self::Apply(failure) => apply_findings(&failure.errors),
         }
     }
+}
+
+const EMPTY_HINT: &str =
+    "check the ref and --path; to delete all of it, use `afterbay delete --inventory NAME`";
+
+fn reasons(warnings: &[Warning]) -> String {
+    warnings.iter().map(|warning| format!(": {warning}")).collect()
 }
 
 fn apply_findings(errors: &ApplyErrors) -> Vec<Finding> {

@@ -1,6 +1,6 @@
 //! The run.
 
-use afterbay_apply::{ApplyEvent, ApplyReport, Inventory, Mode};
+use afterbay_apply::{ApplyEvent, ApplyReport, Inventory, Mode, Prune};
 use afterbay_decrypt::{DecryptOptions, DecryptedSet, OpenedFiles};
 use afterbay_keys::KeyRing;
 use afterbay_manifest::RenderedSet;
@@ -74,6 +74,10 @@ pub async fn apply(
         format!("{} objects", normalized.objects().len()),
     );
 
+    if normalized.objects().is_empty() && destination.apply.prune == Prune::Delete {
+        let warnings = normalized.warnings().to_vec();
+        return Err(RunError::Empty { warnings });
+    }
     emit(StageEvent::Started(Stage::Plan));
     let client = afterbay_apply::connect(&destination.connect).await?;
     let inventory = match &destination.inventory {
@@ -114,3 +118,6 @@ pub async fn apply(
 fn finished(emit: Emit<'_>, stage: Stage, summary: String) {
     emit(StageEvent::Finished { stage, summary });
 }
+
+#[cfg(test)]
+mod tests;

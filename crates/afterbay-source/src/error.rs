@@ -436,7 +436,9 @@ impl SourceError {
                 "check the id, and that the server serves it: it may have been rewritten away by a force-push"
             }
             Self::BrokenObject { .. } => "run git fsck on the repository; a partial clone lacks objects",
-            Self::Tree { .. } => "change the repository, or raise the limit that is named",
+            Self::Tree { .. } => {
+                "change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)"
+            }
             Self::AuthenticationRequired {
                 withheld: Withheld::NoneGiven,
                 ..

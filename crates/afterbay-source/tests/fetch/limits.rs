@@ -32,7 +32,7 @@ fn names_every_file_that_is_too_large() {
     /srv/repo: the tree of COMMIT is refused:
       deep/larger.bin: the file has 10000000 bytes, and at most 8388608 are accepted
       large.bin: the file has 8388609 bytes, and at most 8388608 are accepted
-    hint: change the repository, or raise the limit that is named
+    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
     ");
     let server = Server::start(repository.root(), ServerOptions::default());
     let remote = run(&options(&server.url(), "main"));
@@ -64,7 +64,7 @@ fn counts_entries_and_bytes() {
     insta::assert_snapshot!(place(&few.message(), &repository), @"
     /srv/repo: the tree of COMMIT is refused:
       dir/b.yaml: with this entry the tree has more than 3 files and directories
-    hint: change the repository, or raise the limit that is named
+    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
     ");
     let small = run(&limited(
         &repository.url(),
@@ -76,7 +76,7 @@ fn counts_entries_and_bytes() {
     insta::assert_snapshot!(place(&small.message(), &repository), @"
     /srv/repo: the tree of COMMIT is refused:
       dir/b.yaml: with this file the tree has more than 14 bytes
-    hint: change the repository, or raise the limit that is named
+    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
     ");
 }
 
@@ -120,7 +120,7 @@ fn paths_have_an_end() {
     /srv/repo: the tree of COMMIT is refused:
       d/d/d/d/d/d/d/d/d/d/d: directories are nested more than 10 deep
       nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…: the path is longer than 100 bytes
-    hint: change the repository, or raise the limit that is named
+    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
     ");
 }
 
@@ -145,7 +145,7 @@ fn links_out_of_the_tree_are_refused() {
             /srv/repo: the tree of COMMIT is refused:
               abs: the symbolic link to "/etc/passwd" leaves the tree
               dir/up: the symbolic link to "../../x" leaves the tree
-            hint: change the repository, or raise the limit that is named
+            hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
             "#);
         }
     }
@@ -178,7 +178,7 @@ fn names_that_are_dangerous_are_refused() {
       caf�: the name is not allowed: it is not UTF-8
       link: the target of the symbolic link is not a path
       twice: the name is not allowed: it is there twice
-    hint: change the repository, or raise the limit that is named
+    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
     ");
 }
 

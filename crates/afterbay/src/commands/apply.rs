@@ -8,6 +8,7 @@ use afterbay_decrypt::OpenedFiles;
 use afterbay_keys::KeyRing;
 use afterbay_manifest::TreePath;
 use afterbay_pipeline::{Build, Destination, RunReport, StageEvent, Target};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::arguments::{
@@ -30,7 +31,7 @@ pub(crate) struct Apply {
     source: SourceArguments,
 
     /// Directory of the revision to build
-    #[arg(long, value_name = "DIR", default_value = ".", conflicts_with = "file")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), default_value = ".", conflicts_with = "file")]
     path: String,
 
     /// YAML or JSON objects instead of a revision; `-` is standard input

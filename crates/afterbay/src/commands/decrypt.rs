@@ -11,6 +11,7 @@ use afterbay_manifest::{Entry, FileTree, RenderedSet, Revision, Snapshot, TreePa
 use afterbay_pipeline::RunError;
 use afterbay_sops::{Format, SealedFile};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::archive;
 use crate::arguments::{DecryptArguments, KeyArguments};
@@ -33,7 +34,7 @@ pub(crate) struct Decrypt {
     file: PathBuf,
 
     /// Directory of a tar stream whose build is to be opened
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new())]
     path: Option<String>,
 
     /// Show plaintext on a terminal

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use afterbay_manifest::TreePath;
 use afterbay_pipeline::RunError;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::archive;
 use crate::exit::Exit;
@@ -16,7 +17,7 @@ use crate::stream::{self, Reveal};
 #[derive(Debug, Args)]
 pub(crate) struct Render {
     /// Directory to build
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), default_value = ".")]
     path: String,
 
     /// Tar stream from `afterbay fetch`, `afterbay decrypt` or `git archive` [default: standard input]
