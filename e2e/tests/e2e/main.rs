@@ -16,6 +16,7 @@ mod large_inventory_is_split;
 mod leaves_no_core_and_no_readable_memory;
 mod locks_the_inventory;
 mod normalize_equals_the_server;
+mod opened_values_stay_where_they_may;
 mod pipes_equal_composed;
 mod prunes_only_what_is_ours;
 mod prunes_what_left;
@@ -26,6 +27,7 @@ mod refuses_removed_value;
 mod refuses_swapped_value;
 mod refuses_tampered_mac;
 mod refuses_tampered_value;
+mod refuses_what_the_server_refuses;
 mod reports_conflicts;
 mod runs_without_git_or_ssh;
 mod string_data_keys_that_leave_git_leave_the_cluster;
@@ -61,6 +63,10 @@ const CASES: &[Case] = &[
     ),
     ("locks_the_inventory", locks_the_inventory::run),
     ("normalize_equals_the_server", normalize_equals_the_server::run),
+    (
+        "opened_values_stay_where_they_may",
+        opened_values_stay_where_they_may::run,
+    ),
     ("pipes_equal_composed", pipes_equal_composed::run),
     ("prunes_only_what_is_ours", prunes_only_what_is_ours::run),
     ("prunes_what_left", prunes_what_left::run),
@@ -71,6 +77,10 @@ const CASES: &[Case] = &[
     ("refuses_swapped_value", refuses_swapped_value::run),
     ("refuses_tampered_mac", refuses_tampered_mac::run),
     ("refuses_tampered_value", refuses_tampered_value::run),
+    (
+        "refuses_what_the_server_refuses",
+        refuses_what_the_server_refuses::run,
+    ),
     ("reports_conflicts", reports_conflicts::run),
     ("runs_without_git_or_ssh", runs_without_git_or_ssh::run),
     (
