@@ -17,7 +17,7 @@ use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
 use crate::flags::{Cluster, E2e};
-use crate::shell::{check, e2e_target, find_program, output};
+use crate::shell::{e2e_target, find_program, output};
 use crate::tools;
 use control_plane::ControlPlane;
 use kind::Kind;
@@ -88,6 +88,9 @@ impl Plan {
         let lane = Lane::choose(flags.cluster);
         let kms = choose_kms(&flags.kms, lane);
         let mut needed: Vec<&str> = clients.to_vec();
+        if !needed.contains(&"kubectl") {
+            needed.push("kubectl");
+        }
         if lane != Lane::Kind {
             needed.push("kubectl");
         }
@@ -209,12 +212,13 @@ impl Existing {
         }
         let kubeconfig = folder.join("existing.kubeconfig");
         fs::write(&kubeconfig, output(&mut command)?)?;
-        check(
+        output(
             Command::new(&kubectl)
                 .arg("--kubeconfig")
                 .arg(&kubeconfig)
                 .args(["get", "--raw", "/version"]),
-        )?;
+        )
+        .context("the cluster of the kubeconfig does not answer")?;
         let run = folder.file_name().unwrap_or_default().to_string_lossy();
         let script = format!(
             "\"$1\" --kubeconfig \"$2\" delete namespaces --wait=false --selector '{RUN_LABEL}={run}'"

@@ -102,16 +102,16 @@ pub(crate) fn folder() -> PathBuf {
 
 /// What keeps these tools from being built, with the way out; `None` when they are there or can be.
 pub(crate) fn missing(names: &[&str]) -> Option<String> {
-    let stale = names
-        .iter()
-        .any(|name| find(name).is_ok_and(|tool| !tool.is_current()));
-    let problem = || {
-        format!(
-            "go: needed once to build {}; install Go 1.25 or newer (https://go.dev/doc/install, or Debian's golang-go of backports)",
-            names.join(", ")
-        )
-    };
-    (stale && find_program(&["go"]).is_none()).then(problem)
+    let is_stale = |name: &&&str| find(name).is_ok_and(|tool| !tool.is_current());
+    let stale: Vec<&str> = names.iter().filter(is_stale).copied().collect();
+    if stale.is_empty() || find_program(&["go"]).is_some() {
+        return None;
+    }
+    Some(format!(
+        "go: needed once to build {}; install Go 1.21 or newer (https://go.dev/doc/install, or Debian's golang-go), \
+         which fetches the version that the tools ask for",
+        stale.join(", ")
+    ))
 }
 
 /// Builds what is missing or out of date.

@@ -76,7 +76,7 @@ pub(crate) fn missing() -> Vec<String> {
         missing.push("docker: no engine answers `docker info`; install and start Docker, or use --cluster control-plane".to_owned());
     }
     if find_program(&["kind"]).is_none() {
-        missing.push("kind: install it with `go install sigs.k8s.io/kind@v0.30.0`".to_owned());
+        missing.push("kind: install it with `go install sigs.k8s.io/kind@v0.33.0`".to_owned());
     }
     missing
 }
