@@ -213,6 +213,18 @@ pub enum ApplyError {
         /// The inventory.
         inventory: String,
     },
+    /// There is no object to apply, and pruning would delete all that the inventory has.
+    #[error(
+        "no object to apply, and pruning would delete all {deletes} objects of inventory {inventory}{reasons}"
+    )]
+    PrunesEverything {
+        /// The inventory, as `namespace/name`.
+        inventory: String,
+        /// Number of objects.
+        deletes: usize,
+        /// What the stages said about it, each after a colon.
+        reasons: String,
+    },
     /// The object with the inventory's name is not an inventory of ours.
     #[error("inventory {inventory} cannot be used: {problem}")]
     ForeignInventory {
@@ -284,6 +296,7 @@ impl ApplyError {
             | Self::Busy { .. }
             | Self::TakenOver { .. }
             | Self::InventoryChanged { .. }
+            | Self::PrunesEverything { .. }
             | Self::ForeignInventory { .. }
             | Self::Inventory { .. } => None,
         }
@@ -323,6 +336,9 @@ impl ApplyError {
             Self::Busy { .. } => "wait for the other run; what a dead run left expires by itself",
             Self::TakenOver { .. } | Self::InventoryChanged { .. } => {
                 "run again: what is done already stays done"
+            }
+            Self::PrunesEverything { .. } => {
+                "check the ref and the path; to delete all of it, use `afterbay delete --inventory NAME`"
             }
             Self::ForeignInventory { .. } => {
                 "choose another inventory name, or remove the object that has this one"

@@ -70,6 +70,7 @@ pub fn plan(
     }
     steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object));
     let prunes = prunes(&steps, inventory, &members, options.prune);
+    refuse_to_empty(&set, &steps, &prunes, inventory)?;
     Ok(ApplyPlan {
         set,
         steps,
@@ -78,6 +79,31 @@ pub fn plan(
         options: options.clone(),
         warnings,
     })
+}
+
+/// A set without objects would delete all that the inventory has. What came to be empty by mistake (a wrong
+/// path, a broken pipe) cannot be told from what was emptied on purpose, and `delete` is there for that.
+fn refuse_to_empty(
+    set: &NormalizedSet,
+    steps: &[Step],
+    prunes: &[PruneStep],
+    inventory: &Inventory,
+) -> Result<(), ApplyErrors> {
+    let deletes = prunes
+        .iter()
+        .filter(|prune| matches!(prune.fate, Fate::Delete { .. }))
+        .count();
+    let Some(state) = inventory.state().filter(|_| steps.is_empty() && deletes > 0) else {
+        return Ok(());
+    };
+    Err(ApplyErrors::new([ApplyError::PrunesEverything {
+        inventory: state.parent.display(),
+        deletes,
+        reasons: set
+            .warnings()
+            .iter()
+            .fold(String::new(), |text, warning| text + ": " + &warning.to_string()),
+    }]))
 }
 
 fn unobserved(set: &NormalizedSet, findings: &[Finding]) -> Vec<ApplyError> {

@@ -33,8 +33,27 @@ impl Body {
     /// Serializes a value.
     pub(crate) fn json(value: &serde_json::Value) -> Self {
         // A `Value` has string keys only, so writing it to memory cannot fail.
-        Self(serde_json::to_vec(value).unwrap_or_default())
+        let text = serde_json::to_string(value).unwrap_or_default();
+        if !text.contains(is_other_in_yaml) {
+            return Self(text.into_bytes());
+        }
+        let mut escaped = String::with_capacity(text.len() + 16);
+        for character in text.chars() {
+            if is_other_in_yaml(character) {
+                let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+            } else {
+                escaped.push(character);
+            }
+        }
+        Self(escaped.into_bytes())
     }
+}
+
+/// Characters that JSON takes as they are and the server does not: it reads an apply as YAML, which refuses
+/// control characters and turns line breaks of Unicode into blanks (seen with Kubernetes 1.34). JSON has
+/// them in strings only, where both languages read `\uXXXX`.
+fn is_other_in_yaml(character: char) -> bool {
+    matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// One request to the API server.
@@ -181,6 +200,17 @@ mod tests {
     fn a_name_cannot_leave_its_path_segment() {
         assert_eq!(segment("a/../b?x=1#y%2f"), "a%2F..%2Fb%3Fx%3D1%23y%252f");
         assert_eq!(segment("system:node"), "system:node");
+    }
+
+    #[test]
+    fn what_yaml_reads_otherwise_is_escaped() {
+        let value = serde_json::json!({ "k\u{85}": "a\u{7f}\u{2028} \u{2029}\u{feff}\u{ffff}\t\u{a0}ü🔑" });
+        let text = String::from_utf8(Body::json(&value).0).unwrap();
+        assert_eq!(
+            text,
+            r#"{"k\u0085":"a\u007f\u2028 \u2029\ufeff\uffff\t"#.to_owned() + "\u{a0}ü🔑\"}"
+        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

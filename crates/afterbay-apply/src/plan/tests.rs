@@ -120,7 +120,13 @@ fn pruning(prune: Prune) -> ApplyOptions {
     }
 }
 
-/// Plans an empty set over members that the change has touched.
+/// A set of one object that stays, so that the set is not refused as empty.
+fn stays() -> ([Value; 1], Vec<Result<Verdict, ApplyError>>) {
+    let object = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "stays" } });
+    ([object], vec![Ok(Verdict::Unchanged { uid: "1".to_owned() })])
+}
+
+/// Plans over members that left the set and that the change has touched; shows what becomes of them.
 fn prune_of(objects: &[ObjectRef], change: impl Fn(&mut Present), prune: Prune) -> String {
     let inventory = inventory(objects);
     let members = objects.iter().map(|object| {
@@ -128,12 +134,32 @@ fn prune_of(objects: &[ObjectRef], change: impl Fn(&mut Present), prune: Prune) 
         change(&mut present);
         (Key::of(object), Member::Present(present))
     });
-    let live = live(&[], Vec::new(), members.collect());
-    show(
-        &plan(scripted::set(&[], 'a'), &inventory, live, &pruning(prune))
-            .ok()
-            .unwrap(),
-    )
+    let (objects, verdicts) = stays();
+    let live = live(&objects, verdicts, members.collect());
+    let plan = plan(scripted::set(&objects, 'a'), &inventory, live, &pruning(prune))
+        .ok()
+        .unwrap();
+    show(&plan).split_once('\n').unwrap().1.to_owned()
+}
+
+#[test]
+fn an_empty_set_does_not_empty_the_inventory() {
+    let member = reference("v1", "Secret", "shop", "db");
+    let inventory = inventory(std::slice::from_ref(&member));
+    let members = || BTreeMap::from([(Key::of(&member), Member::Present(ours(&inventory, &member)))]);
+    let planned = |prune| {
+        plan(
+            scripted::set(&[], 'a'),
+            &inventory,
+            live(&[], Vec::new(), members()),
+            &pruning(prune),
+        )
+    };
+    insta::assert_snapshot!(
+        planned(Prune::Delete).err().unwrap(),
+        @"no object to apply, and pruning would delete all 1 objects of inventory default/app"
+    );
+    assert!(planned(Prune::Keep).is_ok());
 }
 
 #[test]
