@@ -16,8 +16,12 @@ pub(crate) struct Xtask {
 pub(crate) enum Task {
     /// Everything a change must pass
     Ci(Ci),
+    /// A cluster, a KMS and a sample repository: applies it, changes a secret, applies again
+    Demo(Demo),
     /// The end-to-end scenarios against a real API server and a KMS emulator
     E2e(E2e),
+    /// Remake the test data with the real tools, or with --check compare it
+    Fixtures(Fixtures),
     /// Rules about the tree itself: crate arrows, who may call expose_*, module docs, file sizes
     Tidy,
     /// Build the pinned tools that tests and fixtures use, and print where they are
@@ -29,6 +33,17 @@ pub(crate) struct Ci {
     /// Leave a lane out (can be repeated); it is printed as skipped
     #[arg(long, value_name = "LANE")]
     pub(crate) skip: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where the API server comes from
+    #[arg(long, value_enum, default_value_t = Cluster::Auto)]
+    pub(crate) cluster: Cluster,
+
+    /// Leave cluster and KMS running until Enter is pressed
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -68,6 +83,17 @@ pub(crate) enum Cluster {
     Kind,
     /// The cluster of a kubeconfig
     Existing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fixtures {
+    /// Compare with what is committed, and change nothing
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Start an API server and a KMS for what needs them (else it is skipped)
+    #[arg(long)]
+    pub(crate) with_cluster: bool,
 }
 
 #[derive(Debug, Args)]

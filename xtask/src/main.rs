@@ -2,7 +2,9 @@
 
 mod ci;
 mod counts;
+mod demo;
 mod e2e;
+mod fixtures;
 mod flags;
 mod shell;
 mod tidy;
@@ -18,7 +20,9 @@ use flags::{Task, Xtask};
 fn main() -> ExitCode {
     let result = match Xtask::parse().task {
         Task::Ci(flags) => ci::run(&flags),
+        Task::Demo(flags) => demo::run(&flags).map(|()| Counts::default()),
         Task::E2e(flags) => e2e::run(&flags),
+        Task::Fixtures(flags) => fixtures::run(&flags),
         Task::Tidy => tidy::run().map(|()| Counts::default()),
         Task::Tools(flags) => tools::run(&flags).map(|()| Counts::default()),
     };

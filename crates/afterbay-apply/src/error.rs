@@ -368,6 +368,16 @@ impl ApplyError {
 pub struct ApplyErrors(Vec<ApplyError>);
 
 impl ApplyErrors {
+    /// Whether another run holds or has changed the inventory, so that this one wrote nothing.
+    pub fn is_locked(&self) -> bool {
+        self.iter().any(|error| {
+            matches!(
+                error,
+                ApplyError::Busy { .. } | ApplyError::InventoryChanged { .. }
+            )
+        })
+    }
+
     /// The reasons: first what concerns no single object, then by file and object.
     pub fn new(errors: impl IntoIterator<Item = ApplyError>) -> Self {
         let mut errors: Vec<_> = errors.into_iter().collect();

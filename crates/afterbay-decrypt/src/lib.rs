@@ -23,6 +23,7 @@ mod objects;
 mod options;
 mod overlay;
 mod pattern;
+mod report;
 mod scalar;
 mod set;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use objects::{SealedTokens, scan_objects};
 pub use options::{DecryptOptions, SecretExemption};
 pub use overlay::{FileReport, OpenedFiles, overlay};
 pub use pattern::{KindPattern, PatternError, PlacePattern};
+pub use report::DecryptReport;
 pub use set::{Counts, DecryptedParts, DecryptedSet};
 
 pub use afterbay_sops::{MacOutcome, MacPolicy};

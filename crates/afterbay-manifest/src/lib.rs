@@ -8,6 +8,7 @@
 //!
 //! What is admitted here does no IO, is not async, belongs to no stage, and is used by at least two.
 
+mod finding;
 mod key;
 mod node;
 mod object;
@@ -19,6 +20,7 @@ mod set;
 mod tree;
 pub mod yaml;
 
+pub use finding::Finding;
 pub use key::{
     Attempt, AwsKmsKey, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, UnsupportedKey, WrappedKey,
 };

@@ -1,8 +1,8 @@
 //! Why a run stopped: the stage's own errors, all of them, as one list of findings.
 
-use afterbay_apply::{ApplyError, ApplyErrors, ApplyFailure, ConnectError};
+use afterbay_apply::{ApplyErrors, ApplyFailure, ConnectError};
 use afterbay_decrypt::DecryptErrors;
-use afterbay_manifest::Warning;
+use afterbay_manifest::Finding;
 use afterbay_normalize::NormalizeErrors;
 use afterbay_render::RenderErrors;
 use afterbay_source::SourceError;
@@ -28,16 +28,6 @@ pub enum RunError {
     /// There is no connection to the cluster.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// There is no object, and a run that prunes would delete everything that the inventory has. What came
-    /// to be empty by mistake (a wrong path, a broken pipe) is not told from what was emptied on purpose.
-    #[error(
-        "no object to apply, and a run that prunes would delete all that the inventory has{}",
-        reasons(warnings)
-    )]
-    Empty {
-        /// What the stages said about it.
-        warnings: Vec<Warning>,
-    },
     /// The cluster refused before the first write.
     #[error(transparent)]
     Plan(#[from] ApplyErrors),
@@ -46,38 +36,12 @@ pub enum RunError {
     Apply(#[from] Box<ApplyFailure>),
 }
 
-/// One thing that is wrong, as a person reads it. Safe to print.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Place, cause, and what was tried; may have several lines.
-    pub message: String,
-    /// What to do, when the message does not say it already.
-    pub hint: Option<String>,
-}
-
-impl Finding {
-    fn of(error: &dyn std::error::Error, hint: Option<String>) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Some libraries repeat the cause in their own text.
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            source = cause.source();
-        }
-        Self { message, hint }
-    }
-}
-
 impl RunError {
     /// Which stage stopped.
     pub fn stage(&self) -> Stage {
         match self {
             Self::Source(_) => Stage::Fetch,
-            Self::Render(_) | Self::Empty { .. } => Stage::Render,
+            Self::Render(_) => Stage::Render,
             Self::Decrypt(_) => Stage::Decrypt,
             Self::Normalize(_) => Stage::Normalize,
             Self::Connect(_) | Self::Plan(_) => Stage::Plan,
@@ -87,17 +51,9 @@ impl RunError {
 
     /// Whether another run holds the inventory, so that nothing was written.
     pub fn is_locked(&self) -> bool {
-        let held = |errors: &ApplyErrors| {
-            errors.iter().any(|error| {
-                matches!(
-                    error,
-                    ApplyError::Busy { .. } | ApplyError::InventoryChanged { .. }
-                )
-            })
-        };
         match self {
-            Self::Plan(errors) => held(errors),
-            Self::Apply(failure) => held(&failure.errors),
+            Self::Plan(errors) => errors.is_locked(),
+            Self::Apply(failure) => failure.errors.is_locked(),
             _ => false,
         }
     }
@@ -106,10 +62,9 @@ impl RunError {
     pub fn findings(&self) -> Vec<Finding> {
         match self {
             Self::Source(error) => vec![Finding::of(error, error.hint())],
-            Self::Render(errors) => errors.0.iter().map(|error| Finding::of(error, None)).collect(),
-            Self::Decrypt(errors) => errors.0.iter().map(|error| Finding::of(error, None)).collect(),
-            Self::Normalize(errors) => errors.0.iter().map(|error| Finding::of(error, None)).collect(),
-            Self::Empty { .. } => vec![Finding::of(self, Some(EMPTY_HINT.to_owned()))],
+            Self::Render(errors) => findings(&errors.0),
+            Self::Decrypt(errors) => findings(&errors.0),
+            Self::Normalize(errors) => findings(&errors.0),
             Self::Connect(error) => vec![Finding::of(error, Some(error.hint().to_owned()))],
             Self::Plan(errors) => apply_findings(errors),
             Self::Apply(failure) => apply_findings(&failure.errors),
@@ -117,11 +72,8 @@ impl RunError {
     }
 }
 
-const EMPTY_HINT: &str =
-    "check the ref and --path; to delete all of it, use `afterbay delete --inventory NAME`";
-
-fn reasons(warnings: &[Warning]) -> String {
-    warnings.iter().map(|warning| format!(": {warning}")).collect()
+fn findings<E: std::error::Error>(errors: &[E]) -> Vec<Finding> {
+    errors.iter().map(|error| Finding::of(error, None)).collect()
 }
 
 fn apply_findings(errors: &ApplyErrors) -> Vec<Finding> {

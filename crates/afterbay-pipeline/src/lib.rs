@@ -14,8 +14,8 @@ mod report;
 mod run;
 mod target;
 
-pub use error::{Finding, RunError};
+pub use error::RunError;
 pub use event::{Emit, Stage, StageEvent};
-pub use report::{DecryptReport, RunReport};
+pub use report::RunReport;
 pub use run::{apply, build, prove, run};
 pub use target::{Build, Destination, Target};

@@ -1,20 +1,24 @@
 //! The run.
 
-use afterbay_apply::{ApplyEvent, ApplyReport, Inventory, Mode, Prune};
+use afterbay_apply::{ApplyEvent, ApplyReport, Inventory, Mode};
 use afterbay_decrypt::{DecryptOptions, DecryptedSet, OpenedFiles};
 use afterbay_keys::KeyRing;
 use afterbay_manifest::RenderedSet;
 use afterbay_normalize::NormalizedSet;
 
 use crate::event::{Emit, Stage, StageEvent};
-use crate::{Build, DecryptReport, Destination, RunError, RunReport, Target};
+use crate::{Build, Destination, RunError, RunReport, Target};
 
 /// Fetches, opens, renders, normalizes, plans and applies.
 pub async fn run(target: &Target, ring: &KeyRing, emit: Emit<'_>) -> Result<RunReport, RunError> {
     let decrypted = build(&target.build, ring, emit).await?;
-    let decrypt = DecryptReport::new(&decrypted, ring.notes());
+    let decrypt = decrypted.report();
     let apply = apply(decrypted, &target.destination, emit).await?;
-    Ok(RunReport { decrypt, apply })
+    Ok(RunReport {
+        decrypt,
+        keys: ring.notes(),
+        apply,
+    })
 }
 
 /// From the remote to objects in which nothing is sealed.
@@ -74,10 +78,10 @@ pub async fn apply(
         format!("{} objects", normalized.objects().len()),
     );
 
-    if normalized.objects().is_empty() && destination.apply.prune == Prune::Delete {
-        let warnings = normalized.warnings().to_vec();
-        return Err(RunError::Empty { warnings });
+    for warning in normalized.warnings() {
+        emit(StageEvent::Warned(warning.clone()));
     }
+
     emit(StageEvent::Started(Stage::Plan));
     let client = afterbay_apply::connect(&destination.connect).await?;
     let inventory = match &destination.inventory {
@@ -118,6 +122,3 @@ pub async fn apply(
 fn finished(emit: Emit<'_>, stage: Stage, summary: String) {
     emit(StageEvent::Finished { stage, summary });
 }
-
-#[cfg(test)]
-mod tests;

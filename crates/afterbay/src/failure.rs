@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use afterbay_pipeline::{Finding, RunError, Stage};
+use afterbay_manifest::Finding;
+use afterbay_pipeline::{RunError, Stage};
 
 use crate::exit::Exit;
 

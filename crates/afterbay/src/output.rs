@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use afterbay_apply::{Action, ApplyReport, ObjectReport};
+use afterbay_decrypt::DecryptReport;
 use afterbay_manifest::{Node, yaml};
-use afterbay_pipeline::{DecryptReport, RunReport};
+use afterbay_pipeline::RunReport;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -21,16 +22,13 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// Prints what the user should know to standard error.
+/// Prints what the user should know about keys and objects to standard error; what the stages warned of was
+/// printed when they did.
 pub(crate) fn warnings(report: &RunReport) {
-    let RunReport { decrypt, apply } = report;
-    for warning in &decrypt.warnings {
-        eprintln!("warning: {warning}");
-    }
-    for note in &decrypt.keys {
+    for note in &report.keys {
         eprintln!("{}: {note}", if note.is_warning() { "warning" } else { "note" });
     }
-    for warning in &apply.warnings {
+    for warning in &report.apply.warnings {
         eprintln!("warning: {warning}");
     }
 }
@@ -150,7 +148,7 @@ fn opened(report: &DecryptReport) -> String {
 }
 
 fn as_json(report: &RunReport) -> anyhow::Result<Value> {
-    let RunReport { decrypt, apply } = report;
+    let RunReport { decrypt, keys, apply } = report;
     let files: Vec<Value> = decrypt
         .files
         .iter()
@@ -163,7 +161,7 @@ fn as_json(report: &RunReport) -> anyhow::Result<Value> {
         "macNotVerified": decrypt.counts.mac_not_verified,
         "unauthenticated": decrypt.counts.unauthenticated,
         "exemptions": decrypt.exemptions.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "keys": decrypt.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "keys": keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     Ok(value)
 }

@@ -43,11 +43,19 @@ impl Progress {
                 done, total, unit, ..
             } => self.count(*done, *total, unit),
             StageEvent::Finished { stage, summary } => self.line(&format!("{stage:>9}  {summary}")),
-            StageEvent::Warned(warning) => self.line(&format!("  warning: {warning}")),
+            StageEvent::Warned(warning) => self.warn(&format!("warning: {warning}")),
         }
     }
 
-    /// Prints a line that stays; even quiet runs show warnings on the way out, so this one is only for progress.
+    /// Prints a line that quiet runs show too.
+    fn warn(&self, text: &str) {
+        match &self.mode {
+            Mode::Quiet | Mode::Lines => eprintln!("{text}"),
+            Mode::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+        }
+    }
+
+    /// Prints a line that stays.
     fn line(&self, text: &str) {
         match &self.mode {
             Mode::Quiet => {}

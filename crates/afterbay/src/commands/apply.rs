@@ -125,10 +125,14 @@ impl Apply {
             .options()
             .map_err(|error| Failure::other(Exit::Usage, &error))?;
         let decrypted = afterbay_pipeline::prove(rendered, OpenedFiles::default(), ring, &options).await?;
-        let decrypt = afterbay_pipeline::DecryptReport::new(&decrypted, ring.notes());
+        let decrypt = decrypted.report();
         let emit = &mut |event: StageEvent| progress.show(&event);
         let apply = afterbay_pipeline::apply(decrypted, destination, emit).await?;
-        Ok(RunReport { decrypt, apply })
+        Ok(RunReport {
+            decrypt,
+            keys: ring.notes(),
+            apply,
+        })
     }
 
     fn destination(&self) -> Destination {
