@@ -35,7 +35,7 @@ fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
     )?;
     repository.write(
         "base/others.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  annotations: {at: \"2001-01-01\"}\ndata:\n  mode: \"0644\"\n  \
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  annotations: {at: \"2001-01-01\"}\ndata:\n  mode: \"0644\"\n  odd: \"a\\x85b\\u2029 c\\x7Fd\"\n  \
          text: |\n    a: 1\n    b: 2\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: shop}\n  \
          ports: [{port: 80, targetPort: http}]\n",
     )?;
@@ -91,6 +91,9 @@ fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
         let right = content(scenario, second, kind, name)?;
         ensure!(left == right, "{kind}/{name} differs:\n{left}\n{right}");
     }
+    // Characters that a server which reads JSON as YAML would change or refuse.
+    let odd = &content(scenario, second, "configmap", "settings")?["data"]["odd"];
+    ensure!(*odd == "a\u{85}b\u{2029} c\u{7f}d", "{odd:?}");
     let password = scenario.cluster.secret_value(second, "database", "password")?;
     ensure!(password == "correct\nhorse\n", "{password:?}");
     ensure!(scenario.cluster.secret_value(second, "legacy", "url")? == "http://shop:pass@db");

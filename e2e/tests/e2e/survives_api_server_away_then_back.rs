@@ -8,6 +8,8 @@ use anyhow::ensure;
 use e2e::{Afterbay, Outcome, Proxy, Repository, Running, Scenario, wait_until};
 
 const OBJECTS: usize = 48;
+/// Longer than a few attempts at a request take.
+const AWAY: Duration = Duration::from_secs(9);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
@@ -53,7 +55,7 @@ fn away_then_back(
         run.is_running() && written_before < OBJECTS,
         "the run was too fast to be cut: {written_before} objects"
     );
-    thread::sleep(Duration::from_millis(1500));
+    thread::sleep(AWAY);
     ensure!(run.is_running(), "the run did not wait for the server");
     proxy.slow_down(Duration::ZERO);
     proxy.restore();
