@@ -25,6 +25,9 @@ const SHORTEST: usize = 6;
 /// value shows at most eleven bytes of it.
 const PIECE: usize = 12;
 
+/// No form that is only removed where it is quoted is longer: percent-encoding makes three bytes of one.
+const LONGEST_QUOTED: usize = 3 * PIECE;
+
 /// Words of [`SHORTEST`] or more letters that error messages use for their own purposes.
 const COMMON: [&str; 20] = [
     "username",
@@ -139,15 +142,32 @@ impl Index {
     }
 
     fn mark_quoted(&self, text: &str, hidden: &mut [bool]) {
+        let mut mark = |start: usize, end: usize| {
+            // A message inside a JSON text escapes its quotes, which leaves a backslash at the end.
+            let content = text[start..end].trim_end_matches('\\');
+            // Base64 is known without its padding.
+            let bare = content.trim_end_matches('=');
+            if [content, bare]
+                .iter()
+                .any(|form| self.quoted.contains(&hash(form.as_bytes())))
+            {
+                hidden[start..start + content.len()].fill(true);
+            }
+        };
         for quote in ['"', '\'', '`'] {
             let marks: Vec<usize> = text.match_indices(quote).map(|(at, _)| at).collect();
             for pair in marks.windows(2) {
-                let (start, end) = (pair[0] + 1, pair[1]);
-                // A message inside a JSON text escapes its quotes, which leaves a backslash at the end.
-                let content = text[start..end].trim_end_matches('\\');
-                if self.quoted.contains(&hash(content.as_bytes())) {
-                    hidden[start..start + content.len()].fill(true);
-                }
+                mark(pair[0] + 1, pair[1]);
+            }
+        }
+        // Go's `%v` of a pointer, in which the API server repeats what has the wrong type: `got &{true}`.
+        for (at, open) in text.match_indices("&{") {
+            let start = at + open.len();
+            for (length, _) in text[start..]
+                .match_indices('}')
+                .take_while(|(at, _)| *at <= LONGEST_QUOTED)
+            {
+                mark(start, start + length);
             }
         }
     }
@@ -295,6 +315,16 @@ mod tests {
             scrubber().scrub(r#"data.flag: Invalid value: "true": it is true that \"abc\" is bad in abc"#),
             @r#"data.flag: Invalid value: "[REDACTED]": it is true that \"[REDACTED]\" is bad in abc"#
         );
+    }
+
+    #[test]
+    fn short_values_go_in_base64_and_as_go_prints_them() {
+        insta::assert_snapshot!(
+            scrubber().scrub(r#"denied: no "dHJ1ZQ==" please; .spec.strategy: expected map, got &{true}, not &{other}"#),
+            @r#"denied: no "[REDACTED]" please; .spec.strategy: expected map, got &{[REDACTED]}, not &{other}"#
+        );
+        let odd = Scrubber::new([b"a}b".to_vec()]);
+        insta::assert_snapshot!(odd.scrub("got &{a}b} instead"), @"got &{[REDACTED]} instead");
     }
 
     #[test]
