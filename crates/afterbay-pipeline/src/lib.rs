@@ -10,6 +10,7 @@
 
 mod error;
 mod event;
+mod proofs;
 mod report;
 mod run;
 mod target;

@@ -131,7 +131,7 @@ fn opened(report: &DecryptReport) -> String {
     if counts.sealed == 0 && report.exemptions.is_empty() {
         return String::new();
     }
-    let mut parts = vec![format!("{} sealed values opened", counts.sealed)];
+    let mut parts = vec![format!("{} sealed values", counts.sealed)];
     for (count, what) in [
         (counts.mac_not_verified, "from files whose MAC was not verified"),
         (

@@ -7,7 +7,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
 use afterbay_manifest::yaml::Table;
-use afterbay_manifest::{Node, Object, RenderedSet, Revision, TreePath, yaml};
+use afterbay_manifest::{
+    Mapping, Node, Object, ObjectError, Provenance, RenderedSet, Revision, Sealed, TreePath, yaml,
+};
 use anyhow::Context as _;
 
 use crate::failure::Failure;
@@ -71,10 +73,35 @@ pub(crate) fn read(file: Option<&Path>) -> Result<RenderedSet, Failure> {
     let text = input(file)?;
     let objects = afterbay_render::read_objects(&text, &name(file), Table::Kubectl)
         .map_err(|errors| Failure::from(afterbay_pipeline::RunError::from(errors)))?;
+    let objects = objects
+        .into_iter()
+        .map(assume_sealed)
+        .collect::<Result<_, _>>()
+        .map_err(anyhow::Error::new)?;
     Ok(RenderedSet {
         revision: revision(&text),
         objects,
         warnings: Vec::new(),
+    })
+}
+
+/// Every value of a Secret counts as sealed, because nobody knows any more which of them were: masks and the
+/// scrubbing of foreign texts go by it.
+fn assume_sealed(object: Object) -> Result<Object, ObjectError> {
+    if !object.reference().gvk.is_secret() {
+        return Ok(object);
+    }
+    let source = Sealed::Lookup {
+        kind: "stream".to_owned(),
+        name: object.origin().file.to_string(),
+    };
+    object.map_body(|body| {
+        let fields = body.as_mapping_mut().into_iter().flatten();
+        for (_, values) in fields.filter(|(name, _)| ["data", "stringData"].contains(&name.as_str())) {
+            for value in values.as_mapping_mut().into_iter().flat_map(Mapping::values_mut) {
+                value.provenance = value.provenance.union(&Provenance::sealed(source.clone()));
+            }
+        }
     })
 }
 
@@ -125,6 +152,25 @@ fn revision(text: &[u8]) -> Revision {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_a_secret_count_as_sealed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {a: aHVudGVyMg==}\nstringData: {b: hunter3}\n";
+        io::Write::write_all(&mut file.as_file(), text.as_bytes()).unwrap();
+        let set = read(Some(file.path())).unwrap();
+        for keys in [["data", "a"], ["stringData", "b"]] {
+            assert!(!set.objects[0].body().at(&keys).unwrap().provenance.is_plain());
+        }
+        assert!(
+            set.objects[0]
+                .body()
+                .at(&["metadata", "name"])
+                .unwrap()
+                .provenance
+                .is_plain()
+        );
+    }
 
     #[test]
     fn the_revision_is_carried_in_comments() {

@@ -34,7 +34,8 @@ pub(crate) struct Apply {
     #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), default_value = ".", conflicts_with = "file")]
     path: String,
 
-    /// YAML or JSON objects instead of a revision; `-` is standard input
+    /// YAML or JSON objects instead of a revision; `-` is standard input. Every value of a Secret then counts as sealed, and
+    /// the revision is unknown unless the stream carries it
     #[arg(long = "filename", short = 'f', value_name = "FILE", id = "file")]
     file: Option<PathBuf>,
 
