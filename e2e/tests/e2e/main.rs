@@ -11,6 +11,7 @@ mod delete_takes_all_away;
 mod integrity_policies;
 mod interrupted_by_sigterm;
 mod inventory_tells_what_is_owned;
+mod keeps_secrets_out_of_every_output;
 mod kms_trouble;
 mod large_inventory_is_split;
 mod leaves_no_core_and_no_readable_memory;
@@ -55,6 +56,10 @@ const CASES: &[Case] = &[
     (
         "inventory_tells_what_is_owned",
         inventory_tells_what_is_owned::run,
+    ),
+    (
+        "keeps_secrets_out_of_every_output",
+        keeps_secrets_out_of_every_output::run,
     ),
     ("kms_trouble", kms_trouble::run),
     (
