@@ -1,5 +1,6 @@
 //! The whole command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +15,8 @@ pub(crate) struct Xtask {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
+    /// What the product costs, against its peers
+    Bench(Bench),
     /// Everything a change must pass
     Ci(Ci),
     /// A cluster, a KMS and a sample repository: applies it, changes a secret, applies again
@@ -22,10 +25,32 @@ pub(crate) enum Task {
     E2e(E2e),
     /// Remake the test data with the real tools, or with --check compare it
     Fixtures(Fixtures),
+    /// What one program took; `bench` starts it
+    #[command(hide = true)]
+    Measure(Measure),
     /// Rules about the tree itself: crate arrows, who may call expose_*, module docs, file sizes
     Tidy,
     /// Build the pinned tools that tests and fixtures use, and print where they are
     Tools(Tools),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Only this one (default: all)
+    #[arg(value_enum)]
+    pub(crate) name: Option<BenchName>,
+
+    /// One JSON object a line: name, metric, value, peer, peer_value
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchName {
+    /// Opening 1,000 sealed Secrets
+    Decrypt,
+    /// Applying 1,000 sealed Secrets, cold and unchanged
+    Apply,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +119,21 @@ pub(crate) struct Fixtures {
     /// Start an API server and a KMS for what needs them (else it is skipped)
     #[arg(long)]
     pub(crate) with_cluster: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Measure {
+    /// What the program reads
+    #[arg(long)]
+    pub(crate) stdin: Option<PathBuf>,
+
+    /// Run it once for every file of this folder
+    #[arg(long)]
+    pub(crate) each: Option<PathBuf>,
+
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! Developer tasks: `cargo xtask --help`.
 
+mod bench;
 mod ci;
 mod counts;
 mod demo;
@@ -19,10 +20,12 @@ use flags::{Task, Xtask};
 
 fn main() -> ExitCode {
     let result = match Xtask::parse().task {
+        Task::Bench(flags) => bench::run(&flags).map(|()| Counts::default()),
         Task::Ci(flags) => ci::run(&flags),
         Task::Demo(flags) => demo::run(&flags).map(|()| Counts::default()),
         Task::E2e(flags) => e2e::run(&flags),
         Task::Fixtures(flags) => fixtures::run(&flags),
+        Task::Measure(flags) => bench::measure(&flags).map(|()| Counts::default()),
         Task::Tidy => tidy::run().map(|()| Counts::default()),
         Task::Tools(flags) => tools::run(&flags).map(|()| Counts::default()),
     };

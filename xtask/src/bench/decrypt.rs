@@ -1,0 +1,98 @@
+//! Opening 1,000 sealed Secrets.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::input::{COUNT, Input};
+use super::measure::{Cost, Program};
+use super::{Figure, binary, folder};
+use crate::shell::{cargo, check, root};
+use crate::tools;
+
+const NAME: &str = "decrypt";
+const SOPS: &str = "sops 3.13.3, a process per file";
+const SOPS_LIBRARY: &str = "sops 3.13.3, as a library";
+const ROPS: &str = "rops 0.1.7, as a library";
+
+pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
+    let afterbay = binary()?;
+    let input = Input::get()?;
+    let (sops_library, rops) = (sops_library()?, rops()?);
+    let files = super::input::files(&input.secrets())?;
+    // The stage as it composes through pipes: all files of a revision in one process.
+    let tar = folder().join("input.tar");
+    let mut fetch = Command::new(&afterbay);
+    fetch.arg("fetch").arg("--url").arg(&input.repository);
+    fetch.args(["--ref", "main", "--no-cache", "--quiet"]);
+    check(fetch.stdout(File::create(&tar)?))?;
+
+    eprintln!("decrypt: afterbay");
+    let arguments = [
+        afterbay.into_os_string(),
+        "decrypt".into(),
+        "--path".into(),
+        "secrets".into(),
+    ];
+    let ours = Program::new(arguments)
+        .stdin(&tar)
+        .env("SOPS_AGE_KEY_FILE", &input.identity)
+        .median()?;
+    let in_one_process = |program: PathBuf, keys| {
+        Program::new(std::iter::once(program).chain(files.iter().cloned()))
+            .env(keys, &input.identity)
+            .median()
+    };
+    eprintln!("decrypt: rops");
+    let rops = in_one_process(rops, "ROPS_AGE_KEY_FILE")?;
+    eprintln!("decrypt: sops as a library");
+    let library = in_one_process(sops_library, "SOPS_AGE_KEY_FILE")?;
+    eprintln!("decrypt: sops, a process per file");
+    // Once: its thousand processes are runs enough.
+    let sops = Program::new([tools::folder().join("sops").into_os_string(), "decrypt".into()])
+        .each(&input.secrets())
+        .env("SOPS_AGE_KEY_FILE", &input.identity)
+        .run()?;
+    let peers = [(SOPS_LIBRARY, library), (SOPS, sops), (ROPS, rops)];
+    Ok(figures(ours, &peers))
+}
+
+fn figures(ours: Cost, peers: &[(&'static str, Cost)]) -> Vec<Figure> {
+    let per_file = |cost: &Cost| cost.cpu_s * 1000.0 / f64::from(COUNT);
+    let metrics: [(&str, &dyn Fn(&Cost) -> f64); 3] = [
+        ("cpu_ms_per_file", &per_file),
+        ("wall_s", &|cost| cost.wall_s),
+        ("peak_rss_mib", &|cost| cost.peak_rss_mib),
+    ];
+    let against = |(metric, value): &(&str, &dyn Fn(&Cost) -> f64)| {
+        let figure = |(name, cost): &(&'static str, Cost)| {
+            Figure::new(NAME, metric, value(&ours)).against(name, value(cost))
+        };
+        peers.iter().map(figure).collect::<Vec<_>>()
+    };
+    metrics.iter().flat_map(against).collect()
+}
+
+/// The library of sops in the release that is pinned.
+fn sops_library() -> anyhow::Result<PathBuf> {
+    let program = folder().join("sops-library");
+    check(
+        Command::new("go")
+            .args(["build", "-mod=readonly", "-trimpath", "-o"])
+            .arg(&program)
+            .arg("./peer")
+            .env("CGO_ENABLED", "0")
+            .current_dir(root().join("e2e/tools/sops")),
+    )?;
+    Ok(program)
+}
+
+fn rops() -> anyhow::Result<PathBuf> {
+    let built = folder().join("rops");
+    check(
+        cargo(["build", "--quiet", "--release", "--locked", "--target-dir"])
+            .arg(&built)
+            .current_dir(root().join("e2e/peers/rops")),
+    )?;
+    Ok(built.join("release/rops-peer"))
+}
