@@ -29,10 +29,10 @@ pub fn swap(text: &str, one: &str, other: &str) -> anyhow::Result<String> {
             .with_context(|| format!("no line of {key}:\n{text}"))
     };
     let (of_one, of_other) = (value(one)?, value(other)?);
-    let once = edit(text, &format!("{one}: "), |line| {
+    let half_done = edit(text, &format!("{one}: "), |line| {
         Some(vec![line.replace(of_one, of_other)])
     })?;
-    edit(&once, &format!("{other}: "), |line| {
+    edit(&half_done, &format!("{other}: "), |line| {
         Some(vec![line.replace(of_other, of_one)])
     })
 }
