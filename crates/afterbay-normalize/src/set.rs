@@ -2,31 +2,18 @@
 
 use std::fmt;
 
-use afterbay_decrypt::{Counts, DecryptedParts, DecryptedSet, Exemption, FileReport};
+use afterbay_decrypt::{DecryptedParts, DecryptedSet};
 use afterbay_manifest::{Node, Object, Revision, Scrubber, Warning};
 
 use crate::error::{NormalizeError, NormalizeErrors};
 use crate::{duplicate, managed, secret};
 
 /// Objects in the form the API server stores, each with an identity of its own. Only [`normalize`] makes one.
-pub struct NormalizedSet(NormalizedParts);
-
-/// A [`NormalizedSet`] taken apart, for the stage that makes the next proof out of it.
-pub struct NormalizedParts {
-    /// Which revision the objects come from.
-    pub revision: Revision,
-    /// The objects, in the order of the build.
-    pub objects: Vec<Object>,
-    /// What the user should know.
-    pub warnings: Vec<Warning>,
-    /// What stays sealed, and who said so.
-    pub exemptions: Vec<Exemption>,
-    /// What became of each SOPS file.
-    pub files: Vec<FileReport>,
-    /// How many values were opened.
-    pub counts: Counts,
-    /// Knows every value that was opened, and takes it out of foreign texts.
-    pub scrubber: Scrubber,
+pub struct NormalizedSet {
+    revision: Revision,
+    objects: Vec<Object>,
+    warnings: Vec<Warning>,
+    scrubber: Scrubber,
 }
 
 /// Brings every object into the form the API server stores.
@@ -38,10 +25,8 @@ pub fn normalize(decrypted: DecryptedSet) -> Result<NormalizedSet, NormalizeErro
         revision,
         objects,
         mut warnings,
-        exemptions,
-        files,
-        counts,
         scrubber,
+        ..
     } = decrypted.into_parts();
     let Normalized {
         objects,
@@ -52,15 +37,12 @@ pub fn normalize(decrypted: DecryptedSet) -> Result<NormalizedSet, NormalizeErro
         return Err(NormalizeErrors(errors));
     }
     warnings.extend(more);
-    Ok(NormalizedSet(NormalizedParts {
+    Ok(NormalizedSet {
         revision,
         objects,
         warnings,
-        exemptions,
-        files,
-        counts,
         scrubber,
-    }))
+    })
 }
 
 /// What became of the objects.
@@ -104,60 +86,31 @@ impl Normalized {
 impl NormalizedSet {
     /// Which revision the objects come from.
     pub fn revision(&self) -> &Revision {
-        &self.0.revision
+        &self.revision
     }
 
     /// The objects, in the order of the build.
     pub fn objects(&self) -> &[Object] {
-        &self.0.objects
+        &self.objects
     }
 
-    /// What the user should know.
+    /// What the user should know, from this stage and those before.
     pub fn warnings(&self) -> &[Warning] {
-        &self.0.warnings
-    }
-
-    /// What stays sealed, and who said so.
-    pub fn exemptions(&self) -> &[Exemption] {
-        &self.0.exemptions
-    }
-
-    /// What became of each SOPS file.
-    pub fn files(&self) -> &[FileReport] {
-        &self.0.files
-    }
-
-    /// How many values were opened.
-    pub fn counts(&self) -> Counts {
-        self.0.counts
+        &self.warnings
     }
 
     /// Knows every value that was opened, and takes it out of foreign texts.
     pub fn scrubber(&self) -> &Scrubber {
-        &self.0.scrubber
-    }
-
-    /// Everything, given away.
-    pub fn into_parts(self) -> NormalizedParts {
-        self.0
+        &self.scrubber
     }
 }
 
 impl fmt::Debug for NormalizedSet {
     /// Prints names and figures only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NormalizedSet").field(&self.0).finish()
-    }
-}
-
-impl fmt::Debug for NormalizedParts {
-    /// Prints names and figures only.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NormalizedParts")
+        f.debug_struct("NormalizedSet")
             .field("revision", &self.revision)
             .field("objects", &self.objects)
-            .field("exemptions", &self.exemptions)
-            .field("counts", &self.counts)
             .field("scrubber", &self.scrubber)
             .finish_non_exhaustive()
     }

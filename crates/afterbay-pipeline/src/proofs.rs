@@ -36,8 +36,8 @@
 //! A proof is not forged, and plaintext is not printed, copied or compared:
 //!
 //! ```compile_fail,E0423
-//! fn forge(parts: afterbay_normalize::NormalizedParts) -> afterbay_normalize::NormalizedSet {
-//!     afterbay_normalize::NormalizedSet(parts)
+//! fn forge(parts: afterbay_decrypt::DecryptedParts) -> afterbay_decrypt::DecryptedSet {
+//!     afterbay_decrypt::DecryptedSet(parts)
 //! }
 //! ```
 //!

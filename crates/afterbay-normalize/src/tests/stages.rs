@@ -71,9 +71,5 @@ fn opened_values_arrive_with_their_provenance_and_are_scrubbed_in_every_form() {
     assert!(set.objects()[0].body().get("stringData").is_none());
     // The file holds base64; a server may print what it stands for.
     assert_eq!(set.scrubber().scrub("got c4n4ry-sealed."), "got [REDACTED].");
-    assert_eq!(
-        (set.files().len(), set.counts().sealed, set.exemptions().len()),
-        (1, 3, 0)
-    );
     assert!(!format!("{set:?}").contains("c4n4ry-sealed"));
 }
