@@ -9,7 +9,7 @@ mod retry;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use kube::client::AuthError;
@@ -95,6 +95,8 @@ pub struct Client {
     deadline: Instant,
     /// Seconds by which the server's clock is ahead of ours, as of its last answer.
     ahead: Arc<AtomicI64>,
+    /// Whether the server has answered anything yet.
+    answered: Arc<AtomicBool>,
 }
 
 /// Reads the kubeconfig and prepares a connection. Sends nothing.
@@ -122,6 +124,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
         request_timeout: options.request_timeout,
         deadline: Instant::now() + options.timeout,
         ahead: Arc::default(),
+        answered: Arc::default(),
     })
 }
 
@@ -215,6 +218,15 @@ impl Client {
         Ok(response)
     }
 
+    /// Notes that the server is there, whatever it answered.
+    fn note_answer(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// The server's clock, to the second.
     pub(crate) fn server_now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc() + time::Duration::seconds(self.ahead.load(Ordering::Relaxed))
@@ -228,6 +240,7 @@ impl Client {
             request_timeout: timeout,
             deadline: Instant::now() + timeout,
             ahead: Arc::default(),
+            answered: Arc::default(),
         }
     }
 }

@@ -53,7 +53,10 @@ impl Body {
 /// control characters and turns line breaks of Unicode into blanks (seen with Kubernetes 1.34). JSON has
 /// them in strings only, where both languages read `\uXXXX`.
 fn is_other_in_yaml(character: char) -> bool {
-    matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    matches!(
+        character,
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 /// One request to the API server.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Client, Method, Request, Response, client_problem};
 
-/// Attempts at one request; with the delays below that is about seven seconds of a server away.
+/// Attempts at one request; with the delays below that is about seven seconds.
 const ATTEMPTS: u32 = 6;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
@@ -86,14 +86,36 @@ pub(super) async fn send(client: &Client, request: &Request) -> Result<Response,
             Ok(response) => return Ok(response),
             Err(failure) => failure,
         };
-        let Some(delay) = delay(&failure, request.method, attempt) else {
+        let patience = Patience::of(client, &failure);
+        let Some(delay) = delay(&failure, request.method, attempt, patience) else {
             return Err(failure);
         };
         if Instant::now() + delay >= client.deadline {
             return Err(failure);
         }
+        if attempt == ATTEMPTS {
+            tracing::warn!(server = client.server, "cannot be reached; waiting for it");
+        }
         tracing::debug!(attempt, ?delay, "trying again");
         sleep(delay).await;
+    }
+}
+
+/// How long a request is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// A few times: the address may be wrong.
+    Attempts,
+    /// As long as the run has time: the server was there in this run, so it restarts or the line is cut.
+    UntilDeadline,
+}
+
+impl Patience {
+    fn of(client: &Client, failure: &Failure) -> Self {
+        match failure {
+            Failure::Unreachable { .. } if client.has_answered() => Self::UntilDeadline,
+            _ => Self::Attempts,
+        }
     }
 }
 
@@ -121,6 +143,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
         .send(request)
         .await
         .map_err(|error| unreachable(&error))?;
+    client.note_answer();
     let (head, body) = response.into_parts();
     let bytes = body.collect_bytes().await.map_err(|error| unreachable(&error))?;
     if head.status.is_success() {
@@ -153,11 +176,14 @@ fn unreachable(error: &kube::Error) -> Failure {
 }
 
 /// How long to wait before the next attempt; `None` when there should be none.
-fn delay(failure: &Failure, method: Method, attempt: u32) -> Option<Duration> {
-    if attempt >= ATTEMPTS || !retryable(failure, method) {
+fn delay(failure: &Failure, method: Method, attempt: u32, patience: Patience) -> Option<Duration> {
+    let is_last = patience == Patience::Attempts && attempt >= ATTEMPTS;
+    if is_last || !retryable(failure, method) {
         return None;
     }
-    let backoff = FIRST_DELAY.saturating_mul(1 << (attempt - 1)).min(LONGEST_DELAY);
+    let backoff = FIRST_DELAY
+        .saturating_mul(1 << (attempt - 1).min(ATTEMPTS))
+        .min(LONGEST_DELAY);
     let asked = match failure {
         Failure::Status(status) => Duration::from_secs(status.details.retry_after_seconds),
         _ => Duration::ZERO,
@@ -240,7 +266,7 @@ mod tests {
     #[test]
     fn waits_grow_have_jitter_and_end() {
         let delays: Vec<_> = (1..=ATTEMPTS)
-            .map(|attempt| delay(&status(503, 0), Method::Get, attempt))
+            .map(|attempt| delay(&status(503, 0), Method::Get, attempt, Patience::Attempts))
             .collect();
         assert!(delays.last().unwrap().is_none());
         assert!(delays[0].unwrap() >= Duration::from_millis(100));
@@ -249,11 +275,25 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_was_there_is_waited_for() {
+        let failure = Failure::Unreachable {
+            problem: String::new(),
+        };
+        for attempt in [ATTEMPTS, 100, u32::MAX] {
+            let delay = delay(&failure, Method::Get, attempt, Patience::UntilDeadline);
+            assert!(delay.is_some_and(|delay| delay <= LONGEST_DELAY), "{attempt}");
+        }
+    }
+
+    #[test]
     fn the_server_may_ask_for_more_time() {
         let mut failure = status(429, 0);
         if let Failure::Status(status) = &mut failure {
             status.details.retry_after_seconds = 9;
         }
-        assert_eq!(delay(&failure, Method::Get, 1), Some(Duration::from_secs(9)));
+        assert_eq!(
+            delay(&failure, Method::Get, 1, Patience::Attempts),
+            Some(Duration::from_secs(9))
+        );
     }
 }
