@@ -40,7 +40,7 @@ pub(crate) struct Bench {
     #[arg(value_enum)]
     pub(crate) name: Option<BenchName>,
 
-    /// One JSON object a line: name, metric, value, peer, peer_value
+    /// One JSON object a line: name, metric, value, peer, peer value
     #[arg(long)]
     pub(crate) json: bool,
 }

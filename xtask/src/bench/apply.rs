@@ -63,7 +63,13 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
     let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
     let mut arguments = vec![afterbay.into_os_string()];
     arguments.extend(words(&["apply", "--quiet", "--ref", "main", "--path", "secrets"]));
-    arguments.extend(words(&["--prune", "--inventory", "bench", "--namespace", NAMESPACE]));
+    arguments.extend(words(&[
+        "--prune",
+        "--inventory",
+        "bench",
+        "--namespace",
+        NAMESPACE,
+    ]));
     arguments.extend(["--url".into(), input.repository.clone().into_os_string()]);
     let program = Program::new(arguments)
         .env("KUBECONFIG", &environment.kubeconfig)

@@ -16,8 +16,8 @@ const SOPS_LIBRARY: &str = "sops 3.13.3, as a library";
 const ROPS: &str = "rops 0.1.7, as a library";
 
 pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
-    let afterbay = binary()?;
     let input = Input::get()?;
+    let afterbay = binary()?;
     let (sops_library, rops) = (sops_library()?, rops()?);
     let files = super::input::files(&input.secrets())?;
     // The stage as it composes through pipes: all files of a revision in one process.
@@ -58,19 +58,18 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
 }
 
 fn figures(ours: Cost, peers: &[(&'static str, Cost)]) -> Vec<Figure> {
-    let per_file = |cost: &Cost| cost.cpu_s * 1000.0 / f64::from(COUNT);
-    let metrics: [(&str, &dyn Fn(&Cost) -> f64); 3] = [
-        ("cpu_ms_per_file", &per_file),
-        ("wall_s", &|cost| cost.wall_s),
-        ("peak_rss_mib", &|cost| cost.peak_rss_mib),
+    let metrics: [(&str, fn(Cost) -> f64); 3] = [
+        ("cpu_ms_per_file", |cost| cost.cpu_s * 1000.0 / f64::from(COUNT)),
+        ("wall_s", |cost| cost.wall_s),
+        ("peak_rss_mib", |cost| cost.peak_rss_mib),
     ];
-    let against = |(metric, value): &(&str, &dyn Fn(&Cost) -> f64)| {
-        let figure = |(name, cost): &(&'static str, Cost)| {
-            Figure::new(NAME, metric, value(&ours)).against(name, value(cost))
-        };
-        peers.iter().map(figure).collect::<Vec<_>>()
-    };
-    metrics.iter().flat_map(against).collect()
+    let mut figures = Vec::new();
+    for (metric, value) in metrics {
+        for (name, cost) in peers {
+            figures.push(Figure::new(NAME, metric, value(ours)).against(name, value(*cost)));
+        }
+    }
+    figures
 }
 
 /// The library of sops in the release that is pinned.

@@ -67,10 +67,7 @@ impl Input {
             fs::write(self.secrets().join(file_name(number)), secret(number))?;
             writeln!(kustomization, "  - sealed/{}", file_name(number))?;
         }
-        fs::write(
-            self.repository.join("secrets/kustomization.yaml"),
-            kustomization,
-        )?;
+        fs::write(self.repository.join("secrets/kustomization.yaml"), kustomization)?;
         self.seal(recipient.trim())?;
         self.git(&["init", "--quiet", "--initial-branch", "main"])?;
         self.git(&["add", "--all"])?;

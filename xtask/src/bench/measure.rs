@@ -122,7 +122,10 @@ pub(crate) fn child(flags: &Measure) -> anyhow::Result<()> {
     }
     let wall_s = started.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    #[expect(clippy::cast_precision_loss, reason = "kibibytes of memory are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "kibibytes of memory are far below 2^52"
+    )]
     let peak_rss_mib = usage.max_rss() as f64 / 1024.0;
     let cost = json!({
         "wall_s": wall_s,

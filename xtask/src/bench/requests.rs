@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_verb() {
-        let before = "apiserver_request_total{code=\"200\",dry_run=\"\",resource=\"secrets\",verb=\"GET\"} 3\n";
+        let before =
+            "apiserver_request_total{code=\"200\",dry_run=\"\",resource=\"secrets\",verb=\"GET\"} 3\n";
         let after = "# TYPE apiserver_request_total counter\n\
             apiserver_request_total{code=\"200\",dry_run=\"\",resource=\"secrets\",verb=\"GET\"} 5\n\
             apiserver_request_total{code=\"404\",dry_run=\"\",resource=\"secrets\",verb=\"GET\"} 1\n\
