@@ -60,7 +60,14 @@ fn folder() -> PathBuf {
 
 /// The product as it is shipped.
 fn binary() -> anyhow::Result<PathBuf> {
-    let mut build = crate::shell::cargo(["build", "--quiet", "--release", "--locked", "--package", "afterbay"]);
+    let mut build = crate::shell::cargo([
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "afterbay",
+    ]);
     check(&mut build)?;
     Ok(target().join("release/afterbay"))
 }
