@@ -115,7 +115,7 @@ pub enum SopsError {
     /// The metadata has no MAC.
     #[error(
         "{place}: sops metadata has no mac, so nothing shows that the file was not altered; \
-         encrypt it again with sops, or let it pass by the MAC policy `warn`"
+         encrypt it again with sops, or let it pass with --mac warn"
     )]
     MacMissing {
         /// The block.

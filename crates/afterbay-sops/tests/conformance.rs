@@ -234,7 +234,7 @@ fn refusals_say_where_and_what_and_no_value() {
     foreign-keys-without-date.yaml:30:11: sops metadata: `pgp[0].created_at` is missing
     joined-one-tampered.yaml:25:8: stringData.c: plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced
     json-byte-order-mark.json:1:1: expected an object; sops takes only an object at the top of a JSON file
-    json-mac-missing.json:10:10: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass by the MAC policy `warn`
+    json-mac-missing.json:10:10: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass with --mac warn
     json-tampered-value.json:8:15: stringData.password: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
     json-trailing-text.json:23:1: expected the end of the file after the object
     json-truncated.json:13:323: a string is not closed, and the file ends
@@ -243,8 +243,8 @@ fn refusals_say_where_and_what_and_no_value() {
     lastmodified-bare.yaml:29:19: sops metadata: `lastmodified` is a bare timestamp, which sops refuses here; put it in quotes
     lastmodified-missing.yaml:18:5: sops metadata: `lastmodified` is missing; restore the block that sops wrote
     list-at-the-top.yaml:16:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
-    mac-empty.yaml:30:10: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass by the MAC policy `warn`
-    mac-missing.yaml:18:5: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass by the MAC policy `warn`
+    mac-empty.yaml:30:10: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass with --mac warn
+    mac-missing.yaml:18:5: sops metadata has no mac, so nothing shows that the file was not altered; encrypt it again with sops, or let it pass with --mac warn
     mac-of-another-file.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
     mac-plain.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: plain text where the selection rule wants an encrypted value; it was never encrypted, or replaced
     mac-relabelled.yaml:30:10: the mac of the sops metadata (or its lastmodified) was altered: unknown type label "bytes"; known are str, int, float, bool, time and comment

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Normalize = 13,
     /// The cluster could not be reached, or refused an object before the first write. Nothing was written.
     Plan = 14,
-    /// The cluster refused or failed after the first write. What was written is reported; nothing was pruned.
+    /// The cluster refused or failed after the first write. What was done is printed; pruning comes last.
     Apply = 15,
     /// Another run holds the inventory. Nothing was written.
     Locked = 16,
@@ -42,7 +42,7 @@ Exit codes:
    12  something could not be opened, its integrity is broken, or it would end where it must not; nothing was written
    13  an object is wrong in a way the API server would refuse; nothing was written
    14  the cluster could not be reached or refused an object before the first write; nothing was written
-   15  the cluster failed after the first write; nothing was pruned
+   15  the cluster failed after the first write; what was done is printed, and nothing is pruned before all is written
    16  another run holds the inventory; nothing was written
   130  interrupted";
 }

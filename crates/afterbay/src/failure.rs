@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use afterbay_apply::ApplyReport;
 use afterbay_manifest::Finding;
 use afterbay_pipeline::{RunError, Stage};
 
 use crate::exit::Exit;
+use crate::output;
 
 /// A command that did not succeed.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub(crate) struct Failure {
     /// What is wrong, in order.
     pub(crate) findings: Vec<Finding>,
     /// One line on what was and was not done.
-    pub(crate) outcome: Option<&'static str>,
+    pub(crate) outcome: Option<String>,
 }
 
 impl Failure {
@@ -74,8 +76,8 @@ impl Failure {
         if self.findings.len() > 1 {
             let _ = writeln!(out, "{} errors", self.findings.len());
         }
-        if let Some(outcome) = self.outcome {
-            let _ = writeln!(out, "{outcome}");
+        if let Some(outcome) = &self.outcome {
+            let _ = writeln!(out, "{}", outcome.trim_end());
         }
         out
     }
@@ -83,24 +85,18 @@ impl Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
-        let (exit, outcome) = match error.stage() {
-            Stage::Fetch => (Exit::Source, "nothing was written to the cluster"),
-            Stage::Decrypt => (Exit::Decrypt, "nothing was written to the cluster"),
-            Stage::Render => (Exit::Render, "nothing was written to the cluster"),
-            Stage::Normalize => (Exit::Normalize, "nothing was written to the cluster"),
-            Stage::Plan => (
-                Exit::Plan,
-                "nothing was written to the cluster, nothing was pruned",
-            ),
-            Stage::Apply => (
-                Exit::Apply,
-                "the run stopped after the first write; run it again to converge",
-            ),
+        let exit = match error.stage() {
+            _ if error.is_locked() => Exit::Locked,
+            Stage::Fetch => Exit::Source,
+            Stage::Decrypt => Exit::Decrypt,
+            Stage::Render => Exit::Render,
+            Stage::Normalize => Exit::Normalize,
+            Stage::Plan => Exit::Plan,
+            Stage::Apply => Exit::Apply,
         };
-        let (exit, outcome) = if error.is_locked() {
-            (Exit::Locked, "nothing was written to the cluster")
-        } else {
-            (exit, outcome)
+        let outcome = match &error {
+            RunError::Apply(failure) if exit == Exit::Apply => stopped(&failure.report),
+            _ => "nothing was written to the cluster, nothing was pruned".to_owned(),
         };
         Self {
             exit,
@@ -108,6 +104,17 @@ impl From<RunError> for Failure {
             outcome: Some(outcome),
         }
     }
+}
+
+/// What was done before the run stopped.
+fn stopped(report: &ApplyReport) -> String {
+    let pruned = if report.counts.pruned == 0 {
+        "; nothing was pruned"
+    } else {
+        ""
+    };
+    let done = output::objects_table(report);
+    format!("the run stopped after the first write{pruned}; run it again to converge; done before:\n{done}")
 }
 
 impl From<anyhow::Error> for Failure {

@@ -87,7 +87,8 @@ fn table(report: &RunReport) -> String {
     objects_table(&report.apply) + &opened(&report.decrypt)
 }
 
-fn objects_table(apply: &ApplyReport) -> String {
+/// What became of objects that are not as they were, one a line, and counts.
+pub(crate) fn objects_table(apply: &ApplyReport) -> String {
     let changed = apply
         .objects
         .iter()

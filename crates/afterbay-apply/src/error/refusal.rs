@@ -42,7 +42,8 @@ impl Words<'_> {
     fn clean(&self, text: &str) -> String {
         match self.quotes {
             Quotes::Keep => self.scrubber.scrub(text),
-            Quotes::Drop => self.scrubber.scrub(&without_values(text)),
+            // Scrubbed first: a value cut at a quote inside it may leave a piece too short to tell.
+            Quotes::Drop => without_values(&self.scrubber.scrub(text)),
         }
     }
 }

@@ -25,6 +25,7 @@ pub async fn inventory(client: &Client, options: &InventoryOptions) -> Result<In
         .clone()
         .unwrap_or_else(|| client.default_namespace().to_owned());
     let mut parent = ParentState::new(options.parent, namespace, options.name.clone());
+    let mut waits = false;
     let object = loop {
         let Some((object, now)) = get(client, &parent.path())
             .await
@@ -49,11 +50,13 @@ pub async fn inventory(client: &Client, options: &InventoryOptions) -> Result<In
             }
             .into());
         }
-        tracing::info!(
-            inventory = parent.display(),
-            holder = holder.identity,
-            "waiting for another run"
-        );
+        if !std::mem::replace(&mut waits, true) {
+            tracing::warn!(
+                inventory = parent.display(),
+                holder = holder.identity,
+                "waiting for another run"
+            );
+        }
         sleep(LOOK_AGAIN).await;
     };
     let entries = match object {
