@@ -110,11 +110,11 @@ impl Lane {
             Cluster::Kind => Self::Kind,
             Cluster::Existing => Self::Existing,
             Cluster::Auto if kind::missing().is_empty() => {
-                println!("Docker answers and kind is there: lane kind");
+                eprintln!("Docker answers and kind is there: lane kind");
                 Self::Kind
             }
             Cluster::Auto => {
-                println!("no Docker with kind: lane control-plane");
+                eprintln!("no Docker with kind: lane control-plane");
                 Self::ControlPlane
             }
         }
@@ -134,14 +134,14 @@ impl Environment {
     pub(crate) fn start(plan: &Plan, flags: &E2e) -> anyhow::Result<Self> {
         let started = Instant::now();
         let folder = run_folder()?;
-        println!("lane {}, logs in {}", plan.lane.name(), folder.display());
+        eprintln!("lane {}, logs in {}", plan.lane.name(), folder.display());
         let kms = match plan.kms.as_str() {
             "process" => Kms::process(&folder)?,
             "container" => Kms::container()?,
             endpoint => Kms::elsewhere(endpoint),
         };
         let (cluster, kubeconfig) = start_cluster(plan.lane, flags, &folder)?;
-        println!(
+        eprintln!(
             "cluster and KMS are up after {:.1} s",
             started.elapsed().as_secs_f64()
         );

@@ -162,7 +162,7 @@ impl GoTool {
 
     fn build(&self) -> anyhow::Result<()> {
         let started = std::time::Instant::now();
-        println!(
+        eprintln!(
             "building {} ({})",
             self.name,
             output(Command::new("go").arg("version"))?.trim()
@@ -177,7 +177,7 @@ impl GoTool {
                 .current_dir(self.folder()),
         )?;
         fs::write(self.stamp(), self.key()?)?;
-        println!("built {} in {:.0} s", self.name, started.elapsed().as_secs_f64());
+        eprintln!("built {} in {:.0} s", self.name, started.elapsed().as_secs_f64());
         Ok(())
     }
 }

@@ -166,7 +166,7 @@ fn environment() -> anyhow::Result<PathBuf> {
     if stamp.is_file() {
         return Ok(folder);
     }
-    println!("installing LocalStack {VERSION} into a virtual environment");
+    eprintln!("installing LocalStack {VERSION} into a virtual environment");
     let python = python().ok_or_else(|| anyhow::anyhow!("no Python 3.11"))?;
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
