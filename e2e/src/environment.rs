@@ -22,6 +22,8 @@ pub struct Environment {
     pub run_dir: PathBuf,
     /// Only scenarios whose name contains this.
     pub only: Option<String>,
+    /// Whether the binary was built without redaction, so that the canary scenario has to find the canary.
+    pub without_redaction: bool,
     /// Whether namespaces stay after the run.
     pub keep: bool,
 }
@@ -41,6 +43,7 @@ impl Environment {
             tools: path("AFTERBAY_E2E_TOOLS")?,
             run_dir: path("AFTERBAY_E2E_RUN_DIR")?,
             only: env::var("AFTERBAY_E2E_ONLY").ok(),
+            without_redaction: env::var_os("AFTERBAY_E2E_WITHOUT_REDACTION").is_some(),
             keep: env::var_os("AFTERBAY_E2E_KEEP").is_some(),
         })
     }

@@ -24,6 +24,7 @@ pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
         kms: "auto".to_owned(),
         keep: flags.keep,
         only: None,
+        without_redaction: false,
         kubeconfig: None,
         context: None,
     };

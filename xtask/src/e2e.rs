@@ -60,7 +60,7 @@ enum Held {
 /// Runs the scenarios and says how many ended how.
 pub(crate) fn run(flags: &E2e) -> anyhow::Result<Counts> {
     let plan = Plan::new(flags, &tools::CLIENTS)?;
-    let binary = build_binary("dev")?;
+    let binary = scenarios::build_product(flags)?;
     let scenarios = scenarios::build()?;
     let environment = Environment::start(&plan, flags)?;
     let counts = scenarios::run(&scenarios, &binary, &environment, flags);

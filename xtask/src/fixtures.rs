@@ -118,6 +118,7 @@ fn start() -> anyhow::Result<Environment> {
         kms: "auto".to_owned(),
         keep: false,
         only: None,
+        without_redaction: false,
         kubeconfig: None,
         context: None,
     };

@@ -89,6 +89,10 @@ pub(crate) struct E2e {
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Option<String>,
 
+    /// Build the product with redaction taken out and run the canary scenario, which then has to find the canary
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) without_redaction: bool,
+
     /// Kubeconfig of `--cluster existing`
     #[arg(long, value_name = "FILE", required_if_eq("cluster", "existing"))]
     pub(crate) kubeconfig: Option<PathBuf>,

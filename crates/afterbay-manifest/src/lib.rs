@@ -28,7 +28,7 @@ pub use node::{Mapping, Node, Scalar, Value};
 pub use object::{Gvk, Object, ObjectError, ObjectRef, Origin};
 pub use place::{KeyPath, Place, Position, Segment};
 pub use provenance::{Integrity, Provenance, Sealed};
-pub use scrub::{REDACTED, Scrubber};
+pub use scrub::{REDACTED, REDACTION_REMOVED, Scrubber};
 pub use secret::SecretBytes;
 pub use set::{RenderedSet, Revision, Snapshot, Warning};
 pub use tree::{Entry, File, FileTree, TreeError, TreePath};

@@ -52,6 +52,10 @@ const COMMON: [&str; 20] = [
     "example",
 ];
 
+/// Whether this was built with redaction taken out, by setting the variable for the compiler. Only `cargo xtask e2e
+/// --without-redaction` does, to prove that the canary scenario notices; the binary says so whenever it starts.
+pub const REDACTION_REMOVED: bool = option_env!("AFTERBAY_BUILD_WITHOUT_REDACTION").is_some();
+
 /// The opened values of a run, and the way to take them out of a text.
 #[derive(Default)]
 pub struct Scrubber {
@@ -89,7 +93,7 @@ impl Scrubber {
 
     /// The text without any of the values.
     pub fn scrub(&self, text: &str) -> String {
-        if self.values.is_empty() {
+        if self.values.is_empty() || REDACTION_REMOVED {
             return text.to_owned();
         }
         let index = self.index.get_or_init(|| Index::of(&self.values));

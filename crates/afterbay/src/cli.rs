@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use afterbay_manifest::REDACTION_REMOVED;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{apply, completion, decrypt, delete, fetch, inventory, normalize, render, version};
@@ -54,6 +55,9 @@ pub(crate) fn run(refused: &[&str]) -> Exit {
     };
     for problem in refused {
         eprintln!("warning: {problem}; an opened secret could be read from this process");
+    }
+    if REDACTION_REMOVED {
+        eprintln!("warning: this build does not redact; it is for one test and for nothing else");
     }
     let verbosity = if cli.quiet {
         Verbosity::Quiet

@@ -43,6 +43,7 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
         kms: "http://127.0.0.1:9".to_owned(),
         keep: false,
         only: None,
+        without_redaction: false,
         kubeconfig: None,
         context: None,
     };

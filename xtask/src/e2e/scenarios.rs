@@ -13,16 +13,25 @@ use crate::flags::E2e;
 use crate::shell::{cargo, check, target};
 use crate::tools;
 
+/// The scenario that looks for secrets in every output.
+const CANARY: &str = "keeps_secrets_out_of_every_output";
+
 /// Builds the product and says where it is.
 pub(crate) fn build_binary(profile: &str) -> anyhow::Result<PathBuf> {
-    check(&mut cargo([
-        "build",
-        "--quiet",
-        "--package",
-        "afterbay",
-        "--profile",
-        profile,
-    ]))?;
+    build_with(profile, &[])
+}
+
+/// Builds the product that the flags ask for.
+pub(super) fn build_product(flags: &E2e) -> anyhow::Result<PathBuf> {
+    let variable = flags
+        .without_redaction
+        .then_some(("AFTERBAY_BUILD_WITHOUT_REDACTION", "1"));
+    build_with("dev", variable.as_slice())
+}
+
+fn build_with(profile: &str, variables: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
+    let mut command = cargo(["build", "--quiet", "--package", "afterbay", "--profile", profile]);
+    check(command.envs(variables.iter().copied()))?;
     let folder = if profile == "dev" { "debug" } else { profile };
     Ok(target().join(folder).join("afterbay"))
 }
@@ -65,6 +74,11 @@ pub(super) fn run(
         .stdin(Stdio::null());
     if let Some(only) = &flags.only {
         command.env("AFTERBAY_E2E_ONLY", only);
+    }
+    if flags.without_redaction {
+        command
+            .env("AFTERBAY_E2E_ONLY", CANARY)
+            .env("AFTERBAY_E2E_WITHOUT_REDACTION", "1");
     }
     if flags.keep {
         command.env("AFTERBAY_E2E_KEEP", "1");
