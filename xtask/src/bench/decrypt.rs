@@ -1,6 +1,7 @@
 //! Opening 1,000 sealed Secrets.
 
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -38,15 +39,21 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
         .stdin(&tar)
         .env("SOPS_AGE_KEY_FILE", &input.identity)
         .median()?;
-    let in_one_process = |program: PathBuf, keys| {
+    let in_one_process = |program: PathBuf, variable, keys: &OsStr| {
         Program::new(std::iter::once(program).chain(files.iter().cloned()))
-            .env(keys, &input.identity)
+            .env(variable, keys)
             .median()
     };
     eprintln!("decrypt: rops");
-    let rops = in_one_process(rops, "ROPS_AGE_KEY_FILE")?;
+    // rops refuses an identity file with comments, which is what age-keygen writes.
+    let identities = fs::read_to_string(&input.identity)?;
+    let identity = identities
+        .lines()
+        .find(|line| !line.starts_with('#'))
+        .unwrap_or_default();
+    let rops = in_one_process(rops, "ROPS_AGE", identity.as_ref())?;
     eprintln!("decrypt: sops as a library");
-    let library = in_one_process(sops_library, "SOPS_AGE_KEY_FILE")?;
+    let library = in_one_process(sops_library, "SOPS_AGE_KEY_FILE", input.identity.as_os_str())?;
     eprintln!("decrypt: sops, a process per file");
     // Once: its thousand processes are runs enough.
     let sops = Program::new([tools::folder().join("sops").into_os_string(), "decrypt".into()])

@@ -4,6 +4,8 @@
 //! started again with the hidden task `measure`. It is small, so what it hands to a child before `exec` does not count
 //! for the child's peak.
 
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,7 +34,7 @@ pub(super) struct Program {
     arguments: Vec<std::ffi::OsString>,
     stdin: Option<PathBuf>,
     each: Option<PathBuf>,
-    environment: Vec<(&'static str, PathBuf)>,
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Program {
@@ -56,8 +58,8 @@ impl Program {
         self
     }
 
-    pub(super) fn env(mut self, name: &'static str, value: &Path) -> Self {
-        self.environment.push((name, value.to_path_buf()));
+    pub(super) fn env(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name, value.as_ref().to_owned()));
         self
     }
 
