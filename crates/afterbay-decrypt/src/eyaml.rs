@@ -52,10 +52,12 @@ pub(crate) fn key_requests(text: &str, subject: &str) -> Vec<KeyRequest> {
         let Piece::Pkcs7(Some(envelope)) = piece else {
             continue;
         };
-        requests.extend(envelope.recipients.into_iter().map(|recipient| KeyRequest {
-            subject: subject.to_owned(),
-            alternatives: vec![recipient],
-        }));
+        requests.extend(
+            envelope
+                .recipients
+                .into_iter()
+                .map(|recipient| KeyRequest::any_of(subject.to_owned(), vec![recipient])),
+        );
     }
     requests
 }

@@ -55,7 +55,7 @@ pub(crate) fn rsa_key(name: &str) -> PrivateKey {
 /// right length, as the ring of `afterbay-keys` does.
 pub(crate) fn unwrap_all(requests: &[KeyRequest], private: &[PrivateKey]) -> DataKeys {
     let mut keys = DataKeys::default();
-    for wrapped in requests.iter().flat_map(|request| &request.alternatives) {
+    for wrapped in requests.iter().flat_map(KeyRequest::keys) {
         let WrappedKey::Pkcs7 {
             encrypted_key,
             key_length,
@@ -112,7 +112,7 @@ pub(crate) fn data_keys(sealed_files: &SealedFiles) -> DataKeys {
     for request in sealed_files.key_requests() {
         let file = request.subject.split(" (").next().unwrap();
         let name = file.rsplit('/').next().unwrap();
-        for wrapped in &request.alternatives {
+        for wrapped in request.keys() {
             keys.opened(wrapped.id(), vec![data_key(name)]);
         }
     }

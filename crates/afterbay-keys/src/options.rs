@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use afterbay_manifest::SecretBytes;
+use afterbay_manifest::{KeyKind, SecretBytes};
 use aws_credential_types::Credentials;
 use thiserror::Error;
 
@@ -21,6 +21,9 @@ pub struct KeyOptions {
     pub rsa_keys: Vec<RsaKeySource>,
     /// How AWS KMS is called.
     pub kms: KmsOptions,
+    /// Kinds of keys that are tried before all others, in this order (`SOPS_DECRYPTION_ORDER`); empty for the
+    /// cheapest first.
+    pub decryption_order: Vec<KeyKind>,
     /// How many keys are unwrapped at the same time; zero counts as one.
     pub concurrency: usize,
 }
@@ -33,6 +36,7 @@ impl KeyOptions {
             age_key_files: Vec::new(),
             rsa_keys: Vec::new(),
             kms: KmsOptions::default(),
+            decryption_order: Vec::new(),
             concurrency: 16,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, WrappedKey};
+use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, KeyId, KeyKind, KeyRequest, WrappedKey};
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::OnceCell;
@@ -27,7 +27,7 @@ use crate::pkcs7::RsaKeys;
 /// let mut options = KeyOptions::new(KeyEnvironment::from_process());
 /// options.age_key_files.push("keys.txt".into());
 /// let ring = KeyRing::new(options);
-/// let request = KeyRequest { subject: "db/secret.yaml".to_owned(), alternatives: vec![wrapped] };
+/// let request = KeyRequest::any_of("db/secret.yaml".to_owned(), vec![wrapped]);
 /// let keys = ring.unwrap_all(vec![request.clone()]).await;
 /// match keys.first_open(&request) {
 ///     Ok(candidates) => println!("{} opens", candidates.len()),
@@ -59,27 +59,34 @@ impl KeyRing {
         }
     }
 
-    /// Unwraps what the requests need: per request one key, the cheapest first (age, RSA, then KMS), the
-    /// others only when it fails. A key that several requests share is unwrapped once. Requests proceed
-    /// side by side, as many as [`KeyOptions::concurrency`] says. Nothing fails as a whole: what became
-    /// of each key is in the result.
+    /// Unwraps what the requests need: per group of keys one, the others only when it fails, and of several
+    /// groups as many as are needed. The order is [`KeyOptions::decryption_order`], or the cheapest first. A
+    /// key that several requests share is unwrapped once. Requests proceed side by side, as many as
+    /// [`KeyOptions::concurrency`] says. Nothing fails as a whole: what became of each key is in the result.
     pub async fn unwrap_all(&self, requests: Vec<KeyRequest>) -> DataKeys {
         let mut outcomes: HashMap<KeyId, OnceCell<Outcome>> = HashMap::new();
         let mut plans = BTreeSet::new();
         for request in requests {
-            for key in &request.alternatives {
+            for key in request.keys() {
                 outcomes.entry(key.id()).or_default();
             }
-            plans.insert(cheapest_first(request.alternatives));
+            plans.insert(Plan::new(request, &self.options.decryption_order));
         }
         stream::iter(&plans)
             .for_each_concurrent(self.options.concurrency.max(1), async |plan| {
-                for key in plan {
-                    let Some(outcome) = outcomes.get(&key.id()) else {
-                        continue;
-                    };
-                    if outcome.get_or_init(async || self.unwrap(key).await).await.is_ok() {
+                let mut missing = plan.needed;
+                for group in &plan.groups {
+                    if missing == 0 {
                         break;
+                    }
+                    for key in group {
+                        let Some(outcome) = outcomes.get(&key.id()) else {
+                            continue;
+                        };
+                        if outcome.get_or_init(async || self.unwrap(key).await).await.is_ok() {
+                            missing -= 1;
+                            break;
+                        }
                     }
                 }
             })
@@ -104,10 +111,18 @@ impl KeyRing {
                 self.lock_notes().extend(notes);
                 opened.map(|key| vec![key]).map_err(|attempt| vec![attempt])
             }
-            WrappedKey::Unsupported(key) => Err(vec![Attempt {
-                with: key.kind.to_owned(),
+            WrappedKey::Pgp(_)
+            | WrappedKey::GcpKms(_)
+            | WrappedKey::AzureKeyVault(_)
+            | WrappedKey::Vault(_) => Err(vec![Attempt {
+                with: key.kind().to_string(),
                 reason: "keys of this kind are not supported yet".to_owned(),
                 hint: Some("add an age or AWS KMS key and run `sops updatekeys`".to_owned()),
+            }]),
+            WrappedKey::Unsupported(key) => Err(vec![Attempt {
+                with: key.kind.to_string(),
+                reason: tame(&key.reason),
+                hint: Some("add another key with `sops updatekeys`".to_owned()),
             }]),
         }
     }
@@ -162,15 +177,48 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// Keys need no network before keys that do; what cannot be used comes last, to be named.
-fn cheapest_first(mut alternatives: Vec<WrappedKey>) -> Vec<WrappedKey> {
-    alternatives.sort_by_key(|key| match key {
+/// The keys of a request in the order in which they are tried. Equal plans are one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Plan {
+    groups: Vec<Vec<WrappedKey>>,
+    needed: usize,
+}
+
+impl Plan {
+    /// Kinds that the operator lists come first, in that order, as with SOPS. Then keys that need no network
+    /// before keys that do; what cannot be used comes last, to be named. Groups follow their first key.
+    fn new(request: KeyRequest, order: &[KeyKind]) -> Self {
+        let rank = |key: &WrappedKey| {
+            let listed = order.iter().position(|kind| *kind == key.kind());
+            (listed.unwrap_or(order.len()), cost(key))
+        };
+        let mut groups = request.groups;
+        for group in &mut groups {
+            group.sort_by_key(rank);
+        }
+        groups.sort_by_key(|group| group.first().map(rank));
+        Self {
+            groups,
+            needed: request.needed,
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &WrappedKey> {
+        self.groups.iter().flatten()
+    }
+}
+
+fn cost(key: &WrappedKey) -> u8 {
+    match key {
         WrappedKey::Age { .. } => 0,
         WrappedKey::Pkcs7 { .. } => 1,
-        WrappedKey::AwsKms(_) => 2,
-        WrappedKey::Unsupported(_) => 3,
-    });
-    alternatives
+        WrappedKey::Pgp(_) => 2,
+        WrappedKey::AwsKms(_)
+        | WrappedKey::GcpKms(_)
+        | WrappedKey::AzureKeyVault(_)
+        | WrappedKey::Vault(_) => 3,
+        WrappedKey::Unsupported(_) => 4,
+    }
 }
 
 /// Runs file reading and arithmetic where it holds up nobody else.
@@ -184,9 +232,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     })
 }
 
-fn collect(plans: &BTreeSet<Vec<WrappedKey>>, mut outcomes: HashMap<KeyId, OnceCell<Outcome>>) -> DataKeys {
+fn collect(plans: &BTreeSet<Plan>, mut outcomes: HashMap<KeyId, OnceCell<Outcome>>) -> DataKeys {
     let mut keys = DataKeys::default();
-    for key in plans.iter().flatten() {
+    for key in plans.iter().flat_map(Plan::keys) {
         let id = key.id();
         match outcomes.remove(&id).and_then(OnceCell::into_inner) {
             Some(Ok(candidates)) => keys.opened(id, candidates),

@@ -22,7 +22,8 @@ pub mod yaml;
 
 pub use finding::Finding;
 pub use key::{
-    Attempt, AwsKmsKey, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, UnsupportedKey, WrappedKey,
+    Attempt, AwsKmsKey, AzureKeyVaultKey, DataKey, DataKeys, GcpKmsKey, KeyFailure, KeyId, KeyKind,
+    KeyRequest, PgpKey, UnsupportedKey, VaultKey, WrappedKey,
 };
 pub use node::{Mapping, Node, Scalar, Value};
 pub use object::{Gvk, Object, ObjectError, ObjectRef, Origin};

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use afterbay_manifest::{KeyFailure, KeyPath, Place, TreePath};
 use thiserror::Error;
 
-use crate::find_tokens;
+use crate::{SharesProblem, find_tokens};
 
 /// How many errors of one file are kept; the rest is counted.
 const KEPT: usize = 20;
@@ -47,18 +47,32 @@ pub enum SopsError {
         /// Its line.
         second_line: u32,
     },
-    /// The data key is split over several key groups.
+    /// The data key is split over several key groups, and too few of them opened.
     #[error(
-        "{place}: sops metadata has {groups} key groups (shamir_threshold {threshold}); \
-         splitting a data key over key groups is not supported yet"
+        "{place}: its data key is split over {groups} key groups, of which {needed} must open, and {opened} did{}",
+        tried(failures)
     )]
-    KeyGroups {
-        /// The `key_groups` field.
+    TooFewShares {
+        /// The block.
         place: Place,
         /// How many groups.
         groups: usize,
-        /// How many of them are needed, as the file says.
-        threshold: i64,
+        /// How many of them are needed.
+        needed: usize,
+        /// How many opened.
+        opened: usize,
+        /// Each key that did not open, and why.
+        failures: Vec<KeyFailure>,
+    },
+    /// The shares of the data key do not fit together.
+    #[error(
+        "{place}: the shares of its data key do not make one: {problem}; restore the block that sops wrote"
+    )]
+    Shares {
+        /// The block.
+        place: Place,
+        /// What is wrong.
+        problem: SharesProblem,
     },
     /// A value cannot be opened.
     #[error("{place}: {path}: {problem}")]

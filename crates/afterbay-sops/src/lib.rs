@@ -36,6 +36,7 @@ mod open;
 mod pattern;
 mod rules;
 mod sealed;
+mod shamir;
 mod timestamp;
 mod token;
 
@@ -46,4 +47,5 @@ pub use metadata::Metadata;
 pub use pattern::Pattern;
 pub use rules::SelectionRule;
 pub use sealed::{MacOutcome, MacPolicy, OpenedFile, OpenedPart, Part, SealedFile};
+pub use shamir::SharesProblem;
 pub use token::{contains_token, find_tokens};

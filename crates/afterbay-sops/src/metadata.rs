@@ -6,12 +6,13 @@ mod recipients;
 mod weak;
 
 use afterbay_manifest::yaml::{Document, Element, ElementKind, Pair};
-use afterbay_manifest::{Place, Position, TreePath, WrappedKey};
+use afterbay_manifest::{Place, Position, TreePath};
 
 use crate::error::ErrorList;
 use crate::mac::MacScope;
 use crate::timestamp::Timestamp;
 use crate::{Pattern, SelectionRule, SopsError};
+use recipients::Keys;
 use weak::Fields;
 
 /// The name of the block.
@@ -45,6 +46,9 @@ pub struct Metadata {
     pub mac: String,
     /// Where the MAC stands, or the block if there is none.
     pub mac_position: Position,
+    /// How many key groups have to be opened when there are several; 0 where the file does not say, which
+    /// counts as 2.
+    pub shamir_threshold: usize,
     /// The version of SOPS that wrote it; empty if the file does not say.
     pub version: String,
 }
@@ -84,11 +88,7 @@ pub(crate) fn is_metadata(block: &Element) -> bool {
 }
 
 /// Reads a block, with the keys in the order in which SOPS tries them by default: age, PGP, then the rest.
-pub(crate) fn read(
-    file: &TreePath,
-    block: &Element,
-    errors: &mut ErrorList,
-) -> Option<(Metadata, Vec<WrappedKey>)> {
+pub(crate) fn read(file: &TreePath, block: &Element, errors: &mut ErrorList) -> Option<(Metadata, Keys)> {
     let mut reader = Reader {
         file,
         errors,
@@ -102,8 +102,8 @@ pub(crate) fn read(
         return None;
     };
     let fields = Fields::of(block);
-    let keys = reader.keys(&fields);
     let metadata = reader.metadata(&fields);
+    let keys = reader.keys(&fields, metadata.shamir_threshold);
     (!reader.failed).then_some((metadata, keys))
 }
 
@@ -167,7 +167,22 @@ impl Reader<'_> {
             last_modified: self.last_modified(fields),
             mac: self.text(fields, "mac"),
             mac_position: fields.position_of("mac"),
+            shamir_threshold: self.shamir_threshold(fields),
             version: self.text(fields, "version"),
+        }
+    }
+
+    fn shamir_threshold(&mut self, fields: &Fields<'_>) -> usize {
+        match fields.integer("shamir_threshold") {
+            // SOPS compares it with the number of groups and takes a negative one for none.
+            Ok(threshold) => usize::try_from(threshold).unwrap_or_default(),
+            Err(refusal) => {
+                self.refuse(
+                    refusal.position,
+                    format!("`shamir_threshold` {}", refusal.message),
+                );
+                0
+            }
         }
     }
 

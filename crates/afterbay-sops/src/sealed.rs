@@ -46,7 +46,7 @@ pub struct Part {
     pub place: Place,
     /// Indexes, from 0, of the YAML documents in a row that hold it or a copy of it; never empty.
     pub documents: Vec<usize>,
-    /// The wrapped data key: any one of the alternatives opens it.
+    /// The wrapped data key, or the groups of keys that its shares are wrapped with.
     pub request: KeyRequest,
     /// What else the block says.
     pub metadata: Metadata,
@@ -123,7 +123,7 @@ impl Part {
         self.documents.last().map(|last| last + 1) == next.documents.first().copied()
             && !self.metadata.mac.is_empty()
             && self.metadata.mac == next.metadata.mac
-            && self.request.alternatives == next.request.alternatives
+            && self.request.groups == next.request.groups
     }
 }
 
@@ -162,7 +162,7 @@ fn part(file: &TreePath, document: &Document, single: bool, errors: &mut ErrorLi
         errors.push(SopsError::Metadata { place, message });
         return None;
     }
-    let (metadata, alternatives) = metadata::read(file, block, errors)?;
+    let (metadata, keys) = metadata::read(file, block, errors)?;
     let subject = if single {
         file.to_string()
     } else {
@@ -173,7 +173,8 @@ fn part(file: &TreePath, document: &Document, single: bool, errors: &mut ErrorLi
         documents: vec![document.index],
         request: KeyRequest {
             subject,
-            alternatives,
+            groups: keys.groups,
+            needed: keys.needed,
         },
         metadata,
     })

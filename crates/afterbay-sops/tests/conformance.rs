@@ -57,7 +57,7 @@ fn unwrap_age(identities: &str, enc: &str) -> Result<DataKey, String> {
 
 fn unwrap_all<'a>(requests: impl Iterator<Item = &'a KeyRequest>, identities: &str) -> DataKeys {
     let mut keys = DataKeys::default();
-    for key in requests.flat_map(|request| &request.alternatives) {
+    for key in requests.flat_map(KeyRequest::keys) {
         let opened = match key {
             WrappedKey::Age { enc, .. } => unwrap_age(identities, enc),
             other => Err(format!("{other} is not for this test")),
@@ -286,7 +286,8 @@ fn refusals_say_where_and_what_and_no_value() {
     tampered-plain-value.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
     tampered-value.yaml:13:15: stringData.password: AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed
     token-truncated.yaml:13:15: stringData.password: starts with ENC[AES256_GCM and is not a whole token; it is truncated or damaged
-    two-key-groups.yaml:4:9: sops metadata has 2 key groups (shamir_threshold 2); splitting a data key over key groups is not supported yet
+    two-key-groups.yaml:3:5: its data key is split over 2 key groups, of which 2 must open, and 1 did
+      age age1g5tywjsj9zx8ksge6gm7ppvy6uu42gnpq8dts4x0ts6rswyllgystn58x5
     two-rules.yaml:18:5: sops metadata has both `unencrypted_suffix` (line 28) and `encrypted_regex` (line 29); sops allows one selection rule per file, remove all but the one it was encrypted with
     type-that-does-not-fit.yaml:13:15: stringData.password: opened, but what it holds is no int; its type label was altered
     unknown-type.yaml:13:15: stringData.password: unknown type label "text"; known are str, int, float, bool, time and comment

@@ -6,7 +6,7 @@ use aes_gcm::aead::consts::U32;
 use aes_gcm::aead::{Aead as _, Payload};
 use aes_gcm::{AesGcm, KeyInit as _, Nonce};
 use afterbay_manifest::yaml::{Element, ElementKind, Item, Pair};
-use afterbay_manifest::{DataKey, DataKeys, Scalar, SecretBytes, TreePath, WrappedKey};
+use afterbay_manifest::{DataKey, DataKeys, KeyRequest, Scalar, SecretBytes, TreePath, WrappedKey};
 use afterbay_sops::{Format, MacOutcome, MacPolicy, OpenedFile, SealedFile, SopsErrors};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -113,7 +113,7 @@ fn open(text: &[u8], format: Format, key: &[u8; 32]) -> Result<Option<OpenedFile
     let mut keys = DataKeys::default();
     for key_id in sealed
         .key_requests()
-        .flat_map(|request| &request.alternatives)
+        .flat_map(KeyRequest::keys)
         .map(WrappedKey::id)
     {
         keys.opened(key_id, vec![DataKey::new(SecretBytes::new(key.to_vec()))]);
@@ -282,7 +282,7 @@ fn a_key_of_another_length_is_refused() {
         .unwrap();
     for length in [0, 16, 33] {
         let mut keys = DataKeys::default();
-        let key = sealed.parts()[0].request.alternatives[0].id();
+        let key = sealed.parts()[0].request.groups[0][0].id();
         keys.opened(key, vec![DataKey::new(SecretBytes::new(vec![7; length]))]);
         let errors = sealed.open(&keys, MacPolicy::Require).unwrap_err().to_string();
         assert!(

@@ -218,7 +218,7 @@ fn tampering_gives_one_failure_or_other_text() {
 }
 
 fn wrapped_key(text: &str) -> Vec<u8> {
-    match &key_requests(text, "test")[0].alternatives[0] {
+    match &key_requests(text, "test")[0].groups[0][0] {
         afterbay_manifest::WrappedKey::Pkcs7 { encrypted_key, .. } => encrypted_key.clone(),
         other => panic!("{other}"),
     }

@@ -202,7 +202,7 @@ fn all_failures_of_all_files_are_said() {
         .iter()
         .zip([None, Some("secret.yaml"), Some("widget.yaml")])
     {
-        let wrapped = &request.alternatives[0];
+        let wrapped = &request.groups[0][0];
         match key {
             None => keys.failed(
                 wrapped.id(),
@@ -269,7 +269,7 @@ fn a_key_of_the_wrong_length_is_an_error() {
     let found = scan(&tree, inputs(&tree), &options).unwrap();
     let mut keys = DataKeys::default();
     keys.opened(
-        found.key_requests()[0].alternatives[0].id(),
+        found.key_requests()[0].groups[0][0].id(),
         vec![DataKey::new(SecretBytes::new(vec![0; 16]))],
     );
     let error = overlay(tree, found, &keys, &options).unwrap_err();

@@ -149,7 +149,7 @@ fn what_is_wrong_with_the_keys_is_said() {
     assert_eq!(tokens.key_requests()[0].subject, "app.yaml:7:6: stringData.a");
     let mut keys = DataKeys::default();
     keys.failed(
-        tokens.key_requests()[0].alternatives[0].id(),
+        tokens.key_requests()[0].groups[0][0].id(),
         KeyFailure {
             key: "eyaml pkcs7".to_owned(),
             attempts: vec![Attempt {

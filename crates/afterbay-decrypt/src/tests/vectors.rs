@@ -27,7 +27,7 @@ fn unwrap_age(identities: &str, enc: &str) -> Option<DataKey> {
 
 fn unwrap_all(requests: &[KeyRequest], identities: &str) -> DataKeys {
     let mut keys = DataKeys::default();
-    for key in requests.iter().flat_map(|request| &request.alternatives) {
+    for key in requests.iter().flat_map(KeyRequest::keys) {
         let opened = match key {
             WrappedKey::Age { enc, .. } => unwrap_age(identities, enc),
             _ => None,

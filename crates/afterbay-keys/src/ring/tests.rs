@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use afterbay_manifest::{KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
+use afterbay_manifest::{KeyKind, KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
 
 use super::KeyRing;
 use crate::environment::KeyEnvironment;
@@ -26,10 +26,11 @@ fn to_bob() -> WrappedKey {
     }
 }
 
-fn pgp() -> WrappedKey {
+fn huawei() -> WrappedKey {
     WrappedKey::Unsupported(UnsupportedKey {
-        kind: "pgp",
-        id: "85D77543B3D624B63CEA9E6DBC17301B491B3F21".to_owned(),
+        kind: KeyKind::HuaweiKms,
+        id: "tr-west-1:85D77543".to_owned(),
+        reason: "Huawei Cloud KMS is not supported".to_owned(),
     })
 }
 
@@ -41,10 +42,7 @@ fn eyaml() -> WrappedKey {
 }
 
 fn request(alternatives: Vec<WrappedKey>) -> KeyRequest {
-    KeyRequest {
-        subject: "secret.yaml".to_owned(),
-        alternatives,
-    }
+    KeyRequest::any_of("secret.yaml".to_owned(), alternatives)
 }
 
 fn ring() -> KeyRing {
@@ -76,19 +74,19 @@ async fn opens_keys_of_each_local_kind() {
 
 #[tokio::test]
 async fn stops_at_the_first_key_that_opens() {
-    let both = request(vec![pgp(), to_bob(), to_alice()]);
+    let both = request(vec![huawei(), to_bob(), to_alice()]);
     let keys = ring().unwrap_all(vec![both.clone()]).await;
     assert_eq!(keys.first_open(&both).unwrap()[0].expose_bytes(), DATA_KEY);
     assert!(keys.outcome(&to_bob()).unwrap().is_err(), "tried before alice");
     assert!(
-        keys.outcome(&pgp()).is_none(),
+        keys.outcome(&huawei()).is_none(),
         "not tried, because alice's opened"
     );
 }
 
 #[tokio::test]
 async fn keeps_every_failure_with_its_key() {
-    let hopeless = request(vec![pgp(), to_bob()]);
+    let hopeless = request(vec![huawei(), to_bob()]);
     let keys = ring()
         .unwrap_all(vec![hopeless.clone(), request(vec![to_alice()])])
         .await;
@@ -99,13 +97,13 @@ async fn keeps_every_failure_with_its_key() {
     insta::assert_debug_snapshot!(keys.first_open(&hopeless).unwrap_err(), @r#"
     [
         KeyFailure {
-            key: "pgp 85D77543B3D624B63CEA9E6DBC17301B491B3F21",
+            key: "hckms tr-west-1:85D77543",
             attempts: [
                 Attempt {
-                    with: "pgp",
-                    reason: "keys of this kind are not supported yet",
+                    with: "hckms",
+                    reason: "Huawei Cloud KMS is not supported",
                     hint: Some(
-                        "add an age or AWS KMS key and run `sops updatekeys`",
+                        "add another key with `sops updatekeys`",
                     ),
                 },
             ],
@@ -138,8 +136,9 @@ async fn a_request_without_keys_is_no_failure_of_others() {
 #[tokio::test]
 async fn a_hostile_recipient_stays_on_its_line() {
     let key = WrappedKey::Unsupported(UnsupportedKey {
-        kind: "hc_vault",
+        kind: KeyKind::Vault,
         id: format!("https://vault/\x1b[2J\n{}", "x".repeat(5000)),
+        reason: String::new(),
     });
     let keys = ring().unwrap_all(vec![request(vec![key.clone()])]).await;
     let failure = keys.outcome(&key).unwrap().unwrap_err();

@@ -55,9 +55,9 @@ async fn asks_once_for_each_ciphertext() {
     }
     let mut requests: Vec<KeyRequest> = (0..20).map(|_| request(key(b"one"))).collect();
     requests.push(request(key(b"two")));
-    // Another set of alternatives with the same key is another request, and still the same key.
+    // Another set of keys with the same key is another request, and still the same key.
     let mut both = request(key(b"one"));
-    both.alternatives.push(WrappedKey::AwsKms(key(b"two")));
+    both.groups[0].push(WrappedKey::AwsKms(key(b"two")));
     requests.push(both);
     let keys = ring(&fake).unwrap_all(requests).await;
     assert!(opened(&keys, &key(b"one")) && opened(&keys, &key(b"two")));
@@ -101,13 +101,13 @@ async fn local_keys_come_before_kms() {
     let to_alice = age(include_str!("../data/to-alice.age"));
     let to_bob = age(include_str!("../data/to-bob.age"));
     let mut request = request(key(b"one"));
-    request.alternatives.push(to_alice.clone());
+    request.groups[0].push(to_alice.clone());
     let keys = ring.unwrap_all(vec![request.clone()]).await;
     assert_eq!(keys.first_open(&request).unwrap()[0].expose_bytes(), DATA_KEY);
     assert_eq!(fake.connections(), 0);
 
     fake.on(b"one", [Reply::key(DATA_KEY)]);
-    request.alternatives[1] = to_bob.clone();
+    request.groups[0][1] = to_bob.clone();
     let keys = ring.unwrap_all(vec![request]).await;
     assert!(opened(&keys, &key(b"one")));
     assert!(keys.outcome(&to_bob).unwrap().is_err());

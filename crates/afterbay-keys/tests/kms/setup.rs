@@ -52,10 +52,7 @@ pub(crate) fn key(ciphertext: &[u8]) -> AwsKmsKey {
 }
 
 pub(crate) fn request(key: AwsKmsKey) -> KeyRequest {
-    KeyRequest {
-        subject: "secret.yaml".to_owned(),
-        alternatives: vec![WrappedKey::AwsKms(key)],
-    }
+    KeyRequest::any_of("secret.yaml".to_owned(), vec![WrappedKey::AwsKms(key)])
 }
 
 /// Whether the data key came out.

@@ -26,7 +26,7 @@ fn decrypted() -> DecryptedSet {
     for wrapped in sealed
         .key_requests()
         .iter()
-        .flat_map(|request| request.alternatives.clone())
+        .flat_map(|request| request.keys().cloned().collect::<Vec<_>>())
     {
         keys.opened(wrapped.id(), vec![data_key()]);
     }

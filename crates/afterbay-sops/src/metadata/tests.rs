@@ -34,17 +34,17 @@ fn keys_come_in_the_order_in_which_sops_tries_them() {
          hc_vault:\n    - {{vault_address: https://v, engine_path: e, key_name: k, enc: x, {date}}}\n  \
          pgp:\n    - {{fp: ABCD, enc: x, {date}}}\n{AGE}{TIMES}"
     ));
-    let keys = &file.parts()[0].request.alternatives;
+    let keys = &file.parts()[0].request.groups[0];
     let listed: Vec<String> = keys.iter().map(ToString::to_string).collect();
     assert_snapshot!(listed.join("\n"), @r"
     age age1a
     pgp ABCD
     aws kms arn:aws:kms:x
-    kms arn:broken (its `enc` is not base64)
+    kms arn:broken
     gcp_kms projects/p
     hckms region:id
     azure_kv https://v/keys/n/1
-    hc_vault https://v/v1/e/keys/k
+    vault https://v/v1/e/keys/k
     ");
     let WrappedKey::AwsKms(kms) = &keys[2] else {
         panic!("{}", keys[2])
@@ -70,7 +70,7 @@ fn fields_are_weakly_typed() {
     assert_eq!(part.metadata.mac_scope, MacScope::OnlyEncrypted);
     assert_eq!(part.metadata.version, "3");
     assert_eq!(
-        part.request.alternatives,
+        part.request.groups[0],
         [WrappedKey::Age {
             recipient: "1.5".into(),
             enc: "7".into()
@@ -97,7 +97,26 @@ fn refusals_name_field_and_line() {
     assert_snapshot!(refused(&format!("  pgp: [{{fp: A, enc: [x]}}]\n{TIMES}")), @"a.yaml:3:22: sops metadata: `pgp[0].enc` is not text");
     assert_snapshot!(refused(&format!("{AGE}  mac_only_encrypted: maybe\n{TIMES}")), @"a.yaml:5:23: sops metadata: `mac_only_encrypted` is not a boolean");
     assert_snapshot!(refused(&format!("{AGE}  encrypted_regex: a\n  unencrypted_suffix: b\n{TIMES}")), @"a.yaml:3:3: sops metadata has both `unencrypted_suffix` (line 6) and `encrypted_regex` (line 5); sops allows one selection rule per file, remove all but the one it was encrypted with");
-    assert_snapshot!(refused(&format!("  key_groups: [{{age: [{{recipient: a, enc: b}}]}}, {{pgp: []}}]\n  shamir_threshold: '2'\n{TIMES}")), @"a.yaml:3:15: sops metadata has 2 key groups (shamir_threshold 2); splitting a data key over key groups is not supported yet");
     assert_snapshot!(refused(&format!("  key_groups: [{{age: []}}]\n{TIMES}")), @"a.yaml:3:16: sops metadata: the only key group has no keys; restore the block that sops wrote");
     assert_snapshot!(refused(&format!("{AGE}  1: x\n{TIMES}")), @"a.yaml:5:3: sops: a map key is not text but of the kind integer; sops supports only text keys, put it in quotes");
+}
+
+#[test]
+fn key_groups_need_as_many_as_the_threshold_says() {
+    let groups =
+        "  key_groups: [{age: [{recipient: a, enc: b}]}, {pgp: []}, {age: [{recipient: c, enc: d}]}]";
+    let needed = |threshold: &str| {
+        let file = sealed(&format!("{groups}\n{threshold}{TIMES}"));
+        let part = &file.parts()[0];
+        assert_eq!(
+            part.request.groups.iter().map(Vec::len).collect::<Vec<_>>(),
+            [1, 0, 1]
+        );
+        part.request.needed
+    };
+    assert_eq!(needed("  shamir_threshold: '2'\n"), 2);
+    assert_eq!(needed("  shamir_threshold: 1\n"), 2);
+    // Not said, or nonsense: whatever opens is combined, so all are tried.
+    assert_eq!(needed(""), 3);
+    assert_eq!(needed("  shamir_threshold: -1\n"), 3);
 }

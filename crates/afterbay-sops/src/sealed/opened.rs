@@ -2,7 +2,7 @@
 
 use afterbay_manifest::yaml::{self, Document, Element, ElementKind};
 use afterbay_manifest::{
-    DataKeys, Integrity, KeyPath, Place, Position, Provenance, Sealed, SecretBytes, Warning,
+    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Sealed, SecretBytes, Warning,
 };
 
 use super::{Part, SealedFile, is_block};
@@ -10,7 +10,7 @@ use crate::cipher::{Cipher, Plain};
 use crate::error::ErrorList;
 use crate::load::load;
 use crate::open::{Opening, Walked};
-use crate::{Format, SopsError, SopsErrors, json};
+use crate::{Format, SopsError, SopsErrors, json, shamir};
 
 /// What to do about the MAC of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -352,21 +352,35 @@ impl SealedFile {
 /// The data key of a part, ready for use.
 fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
     let place = part.place.clone();
-    let key = match keys.first_open(&part.request) {
-        Ok([key, ..]) => key,
-        Ok([]) => {
-            return Err(SopsError::NoDataKey {
-                place,
-                failures: Vec::new(),
-            });
-        }
-        Err(failures) => return Err(SopsError::NoDataKey { place, failures }),
+    let request = &part.request;
+    let (opened, failures) = keys.open_groups(request);
+    let shares: Vec<&[u8]> = opened
+        .iter()
+        .filter_map(|candidates| candidates.first())
+        .map(DataKey::expose_bytes)
+        .collect();
+    let groups = request.groups.len();
+    let ready = |bytes: &[u8]| {
+        Cipher::new(bytes).ok_or(SopsError::DataKeyLength {
+            place: place.clone(),
+            length: bytes.len(),
+        })
     };
-    let bytes = key.expose_bytes();
-    Cipher::new(bytes).ok_or(SopsError::DataKeyLength {
-        place,
-        length: bytes.len(),
-    })
+    match shares.as_slice() {
+        [] => Err(SopsError::NoDataKey { place, failures }),
+        [key] if groups == 1 => ready(key),
+        shares if shares.len() < part.metadata.shamir_threshold.max(2) => Err(SopsError::TooFewShares {
+            place,
+            groups,
+            needed: part.metadata.shamir_threshold.max(2),
+            opened: shares.len(),
+            failures,
+        }),
+        shares => match shamir::combine(shares) {
+            Ok(key) => ready(&key),
+            Err(problem) => Err(SopsError::Shares { place, problem }),
+        },
+    }
 }
 
 /// Takes the `sops` entries out of a document; where the first stood, if there was one.
