@@ -216,12 +216,7 @@ impl Walk<'_> {
                     pairs.clear();
                 }
             }
-            ElementKind::Sequence(items) => {
-                self.sequence(items, scope.enter());
-                if items.iter().all(|item| matches!(item, Item::Comment(_))) {
-                    items.clear();
-                }
-            }
+            ElementKind::Sequence(items) => self.sequence(items, scope.enter()),
             // SOPS never encrypts null; loading leaves neither texts nor aliases.
             ElementKind::Opened(Scalar::Null, _) | ElementKind::Text(_) | ElementKind::Alias(_) => {}
             ElementKind::Opened(scalar, _) if !scope.encrypts_value() => {

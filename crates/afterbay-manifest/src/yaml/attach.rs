@@ -167,11 +167,7 @@ impl Finder<'_> {
         };
         let code = self.text[..at.byte].trim_end_matches([' ', '\t']);
         if let Some(container) = self.closed_flow(code.len(), entry) {
-            return Slot {
-                container,
-                before: 0,
-                inline: false,
-            };
+            return self.layout.slot_behind_flow(container);
         }
         let before_entry = |inline| Slot {
             container: entry.container,

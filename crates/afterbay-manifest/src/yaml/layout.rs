@@ -76,6 +76,29 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The slot of a comment behind the bracket that closes a flow list or map: go-yaml gives it to the value, of
+    /// which SOPS makes the inline comment of an item, but the first comment inside of what a key has.
+    pub(super) fn slot_behind_flow(&self, container: usize) -> Slot {
+        let Container { parent, start, .. } = self.containers[container];
+        match parent.filter(|parent| !self.containers[*parent].is_map) {
+            Some(list) => Slot {
+                container: list,
+                before: self.containers[list]
+                    .starts
+                    .partition_point(|item| *item <= start)
+                    .saturating_sub(1),
+                inline: true,
+            },
+            None => Slot {
+                container,
+                before: 0,
+                inline: false,
+            },
+        }
+    }
+}
+
 /// The dash of a list item: on the line of the item's content or above it, in the list's column, and behind
 /// an offset.
 pub(super) fn dash(text: &str, item: Mark, column: u32, behind: usize) -> Option<Mark> {

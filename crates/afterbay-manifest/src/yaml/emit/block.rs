@@ -61,8 +61,8 @@ impl Writer {
                 self.flush_foot();
                 return;
             }
-            Body::Sequence(items) if items.is_empty() => self.empty(shape, "[", "]"),
-            Body::Mapping(entries) if entries.is_empty() => self.empty(shape, "{", "}"),
+            Body::Sequence(items) if items.is_empty() => self.empty_sequence(shape),
+            Body::Mapping(entries) if entries.is_empty() => self.empty_mapping(shape),
             Body::Sequence(items) => self.sequence(shape, items, within),
             Body::Mapping(entries) => self.mapping(shape, entries, within),
         }
@@ -125,18 +125,28 @@ impl Writer {
         self.node(value, within);
     }
 
-    /// `[]` or `{}`, with comments inside if there are any.
-    fn empty(&mut self, shape: &Shape<'_>, open: &str, close: &str) {
+    /// `[]`. A comment above it waits for the next entry.
+    fn empty_sequence(&mut self, shape: &Shape<'_>) {
         self.flush_line();
         self.flush_foot();
-        self.indicator(open, false);
+        self.indicator("[]", false);
+        self.announce_end(shape, "");
+        self.flush_line();
+        self.flush_foot();
+    }
+
+    /// `{}`, with comments inside if there are any.
+    fn empty_mapping(&mut self, shape: &Shape<'_>) {
+        self.flush_line();
+        self.flush_foot();
+        self.indicator("{", false);
         self.whitespace = true;
         let outer = self.indent;
         self.indent = Some(outer.map_or(self.step(), |indent| indent + self.step()));
         self.announce_end(shape, "");
         self.flush_head();
         self.indent = outer;
-        self.mark(close, false);
+        self.mark("}", false);
         self.flush_line();
         self.flush_foot();
     }
