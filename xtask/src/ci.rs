@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::counts::Counts;
-use crate::flags::{Ci, Cluster, E2e};
+use crate::flags::{Ci, Cluster, Differential, E2e};
 use crate::shell::{cargo, check, find_program};
-use crate::{e2e, tidy};
+use crate::{differential, e2e, tidy};
 
 /// What became of a lane. A lane that runs tests brings their counts, any other counts as one check.
 enum Outcome {
@@ -20,7 +20,7 @@ enum Outcome {
 type Lane = (&'static str, fn() -> anyhow::Result<Outcome>);
 
 /// In the order of what fails fastest.
-const LANES: [Lane; 10] = [
+const LANES: [Lane; 11] = [
     ("fmt", || passed(&mut cargo(["fmt", "--all", "--check"]))),
     ("tidy", || tidy::run().map(|()| Outcome::Done(Counts::PASSED))),
     ("deny", deny),
@@ -34,6 +34,7 @@ const LANES: [Lane; 10] = [
         passed(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     }),
     ("test", test),
+    ("differential", differential),
     ("e2e", || e2e(Redaction::Kept)),
     ("canary", || e2e(Redaction::Removed)),
     ("package", package),
@@ -81,7 +82,7 @@ fn finish(lane: &'static str, check: fn() -> anyhow::Result<Outcome>, flags: &Ci
 }
 
 fn summary(finished: &[Finished]) -> Counts {
-    println!("\nlane        seconds  passed  failed  skipped");
+    println!("\nlane          seconds  passed  failed  skipped");
     let (mut total, mut time) = (Counts::default(), Duration::ZERO);
     for Finished {
         lane,
@@ -108,7 +109,7 @@ fn row(name: &str, time: Duration, counts: Counts) -> String {
         skipped,
     } = counts;
     format!(
-        "{name:<10}  {:>7.1}  {passed:>6}  {failed:>6}  {skipped:>7}",
+        "{name:<12}  {:>7.1}  {passed:>6}  {failed:>6}  {skipped:>7}",
         time.as_secs_f64()
     )
 }
@@ -170,6 +171,16 @@ fn test_result(line: &str) -> Option<Counts> {
         failed: number(" failed")?,
         skipped: number(" ignored")?,
     })
+}
+
+/// As many documents as fit; the record of a long run is in CONTRIBUTING.md.
+fn differential() -> anyhow::Result<Outcome> {
+    let flags = Differential {
+        count: 200,
+        seed: 1,
+        format: None,
+    };
+    differential::run(&flags).map(Outcome::Done)
 }
 
 /// Whether the product redacts; without it, the canary scenario has to find the canary.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::differential::Format;
+
 /// Developer tasks
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
@@ -21,6 +23,8 @@ pub(crate) enum Task {
     Ci(Ci),
     /// A cluster, a KMS and a sample repository: applies it, changes a secret, applies again
     Demo(Demo),
+    /// Documents made at random, opened by the product and by the real `sops`
+    Differential(Differential),
     /// The end-to-end scenarios against a real API server and a KMS emulator
     E2e(E2e),
     /// Remake the test data with the real tools, or with --check compare it
@@ -69,6 +73,21 @@ pub(crate) struct Demo {
     /// Leave cluster and KMS running until Enter is pressed
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Differential {
+    /// How many documents
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) count: usize,
+
+    /// Where the random numbers start
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Only this store (default: all)
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
 }
 
 #[derive(Debug, Clone, Args)]

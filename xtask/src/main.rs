@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod counts;
 mod demo;
+mod differential;
 mod e2e;
 mod fixtures;
 mod flags;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Task::Bench(flags) => bench::run(&flags).map(|()| Counts::default()),
         Task::Ci(flags) => ci::run(&flags),
         Task::Demo(flags) => demo::run(&flags).map(|()| Counts::default()),
+        Task::Differential(flags) => differential::run(&flags),
         Task::E2e(flags) => e2e::run(&flags),
         Task::Fixtures(flags) => fixtures::run(&flags),
         Task::Measure(flags) => bench::measure(&flags).map(|()| Counts::default()),
