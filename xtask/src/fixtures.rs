@@ -33,9 +33,10 @@ enum Outcome {
 
 type Set = (&'static str, fn(&Run) -> anyhow::Result<Outcome>);
 
-const SETS: [Set; 11] = [
+const SETS: [Set; 12] = [
     ("keys: identities", keys),
     ("sops: every vector", sops),
+    ("gcm: vectors by Go", gcm),
     ("decrypt: sealed files", decrypt),
     ("eyaml: every token", eyaml),
     ("yaml: scalars and comments", yaml),
@@ -194,6 +195,18 @@ fn sops(run: &Run) -> anyhow::Result<Outcome> {
     }
     output(run.command(&make).arg("check"))?;
     Ok(Outcome::Passed)
+}
+
+/// Go makes the same vectors each time.
+fn gcm(run: &Run) -> anyhow::Result<Outcome> {
+    if find_program(&["go"]).is_none() {
+        return Ok(Outcome::Skipped("go is not there".to_owned()));
+    }
+    let place = run.workplace("gcm")?;
+    let mut go = run.command("go");
+    go.args(["run", "make.go"]).current_dir(&place);
+    fs::write(place.join("vectors.txt"), output(&mut go)?)?;
+    compare("gcm", &place, &["vectors.txt".into()])
 }
 
 /// The files sealed again open to what the committed ones open to, and the data keys beside them are theirs.
