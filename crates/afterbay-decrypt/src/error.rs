@@ -115,8 +115,8 @@ pub enum DecryptError {
 pub enum Leftover {
     /// The metadata of a SOPS file.
     #[error(
-        "the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them as \
-         .yaml, .yml or .json, so keep it in a file of its own, or keep the object sealed \
+        "the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole, so \
+         keep it in a file of its own, or keep the object sealed \
          (--keep-sealed-kind, --keep-sealed-path)"
     )]
     SopsMetadata,

@@ -39,7 +39,10 @@ impl SealedFiles {
     }
 }
 
-/// Finds the SOPS files (YAML and JSON) among the files that a build reads.
+/// Finds the SOPS files of every store among the files that a build reads.
+///
+/// A name for YAML or JSON tells the store; any other file is sealed if its content says so, because generators read
+/// files of all names.
 ///
 /// What is exempt is found here, in the files as they are, so that nothing that was opened can exempt
 /// itself. The errors of all files are collected.
@@ -72,16 +75,34 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn file(&mut self, path: &TreePath, real: &TreePath, file: &File) {
-        let Some(format) = Format::of_path(path).or_else(|| Format::of_path(real)) else {
-            return;
-        };
         if self.is_exempt(path, real, file) || !self.seen.insert(real.clone()) {
             return;
         }
-        match SealedFile::detect(real, file.source(), format) {
+        let named = Format::of_path(path).or_else(|| Format::of_path(real));
+        match SealedFile::find(real, named, file.source()) {
+            Ok(Some(sealed)) if self.is_exempt_as_a_whole(path, &sealed) => {}
             Ok(sealed) => self.sealed.files.extend(sealed),
             Err(errors) => self.errors.push(errors.into()),
         }
+    }
+
+    /// Records a file that holds no objects and lies where the operator keeps files sealed. What is made of it is
+    /// judged like any object.
+    fn is_exempt_as_a_whole(&mut self, path: &TreePath, sealed: &SealedFile) -> bool {
+        if matches!(sealed.format(), Format::Yaml | Format::Json) {
+            return false;
+        }
+        let Some(reason) = ExemptionReason::of(path, None, false, self.options) else {
+            return false;
+        };
+        let exemption = Exemption {
+            file: path.clone(),
+            document: 0,
+            object: format!("{} file", sealed.format().as_str()),
+            reason,
+        };
+        self.sealed.exemptions.record(exemption, sealed.file());
+        true
     }
 
     /// Records what of a file is exempt. True if nothing of it is to be opened.

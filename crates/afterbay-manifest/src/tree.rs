@@ -239,8 +239,8 @@ impl FileTree {
 
     /// Lays an opened file over the sealed one at the same path.
     ///
-    /// `text` is what `sops decrypt` prints; `documents` are its YAML or JSON documents, empty for
-    /// other formats; `provenance` is the union over the file.
+    /// `text` is what `sops decrypt` prints; `documents` are what its store holds, whatever store it is;
+    /// `provenance` is the union over the file.
     pub fn lay_over(
         &mut self,
         path: &TreePath,

@@ -6,6 +6,7 @@ use zeroize::Zeroize as _;
 use crate::TokenProblem;
 use crate::gcm::{Gcm, KEY};
 use crate::number::{parse_bool, parse_float};
+use crate::store::scalar_of;
 use crate::timestamp::Timestamp;
 use crate::token::{Token, TypeLabel};
 
@@ -45,9 +46,9 @@ impl Cipher {
 /// What the label says the bytes are. The bytes are taken over, or wiped.
 fn typed(bytes: Vec<u8>, label: TypeLabel) -> Result<Plain, TokenProblem> {
     match label {
-        TypeLabel::Str => return Ok(Plain::Scalar(text(bytes))),
+        TypeLabel::Str => return Ok(Plain::Scalar(scalar_of(bytes))),
         TypeLabel::Comment => {
-            return match text(bytes) {
+            return match scalar_of(bytes) {
                 Scalar::String(text) => Ok(Plain::Comment(text)),
                 _ => Err(TokenProblem::NotOfType { label: label.name() }),
             };
@@ -65,12 +66,4 @@ fn typed(bytes: Vec<u8>, label: TypeLabel) -> Result<Plain, TokenProblem> {
     scalar
         .map(Plain::Scalar)
         .ok_or(TokenProblem::NotOfType { label: label.name() })
-}
-
-/// Text where the bytes are UTF-8: a Go string holds any bytes.
-fn text(bytes: Vec<u8>) -> Scalar {
-    match String::from_utf8(bytes) {
-        Ok(text) => Scalar::String(text),
-        Err(error) => Scalar::Bytes(error.into_bytes()),
-    }
 }

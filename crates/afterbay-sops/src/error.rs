@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use afterbay_manifest::{KeyFailure, KeyPath, Place, TreePath};
 use thiserror::Error;
 
-use crate::{SharesProblem, find_tokens};
+use crate::emit::Refused;
+use crate::{Format, SharesProblem, find_tokens};
 
 /// How many errors of one file are kept; the rest is counted.
 const KEPT: usize = 20;
@@ -14,7 +15,7 @@ const KEPT: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SopsError {
-    /// The text is not YAML or JSON, or holds what SOPS's store refuses.
+    /// The text is not of its store, or holds what SOPS's store refuses.
     #[error("{place}: {message}")]
     Syntax {
         /// Where.
@@ -152,11 +153,17 @@ pub enum SopsError {
         /// The `mac` field.
         place: Place,
     },
-    /// A value that JSON or YAML cannot write, such as infinity in JSON.
-    #[error("{place}: holds a value that its format cannot write, such as infinity in JSON")]
+    /// Something that a store cannot write, such as infinity in JSON or a list in dotenv.
+    #[error("{place}: {}cannot be written as {format}: {message}", at(path))]
     NotWritable {
-        /// The file.
+        /// The value, or the file.
         place: Place,
+        /// Its key path; the root for the file.
+        path: KeyPath,
+        /// The name of the store.
+        format: &'static str,
+        /// Why, without any value.
+        message: String,
     },
     /// Ciphertext in a file that has no `sops` block.
     #[error(
@@ -243,6 +250,20 @@ impl SopsErrors {
         }
         (!errors.is_empty()).then(|| errors.into_errors())
     }
+
+    /// What a store cannot hold.
+    pub(crate) fn not_writable(file: &TreePath, format: Format, refused: Vec<Refused>) -> Self {
+        let mut errors = ErrorList::new(file);
+        for refused in refused {
+            errors.push(SopsError::NotWritable {
+                place: Place::new(file.clone(), refused.position),
+                path: refused.path,
+                format: format.as_str(),
+                message: refused.message,
+            });
+        }
+        errors.into_errors()
+    }
 }
 
 impl fmt::Display for SopsErrors {
@@ -308,6 +329,15 @@ impl ErrorList {
             errors: self.errors,
             more: self.more,
         }
+    }
+}
+
+/// A key path in front of a message; nothing for the root.
+fn at(path: &KeyPath) -> String {
+    if path.segments().is_empty() {
+        String::new()
+    } else {
+        format!("{path}: ")
     }
 }
 

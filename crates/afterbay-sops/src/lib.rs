@@ -1,4 +1,5 @@
-//! The SOPS file format, without IO: YAML and JSON files encrypted value by value under one data key.
+//! The SOPS file format, without IO: YAML, JSON, dotenv, INI and binary files encrypted value by value under one
+//! data key.
 //!
 //! ```text
 //! bytes ──detect──► SealedFile { parts: Metadata + KeyRequest } ──open(DataKeys, MacPolicy)──► OpenedFile
@@ -15,8 +16,7 @@
 //! use afterbay_sops::{Format, MacPolicy, SealedFile, SopsErrors};
 //!
 //! fn decrypt(path: &TreePath, bytes: &[u8], keys: &DataKeys) -> Result<Option<Vec<u8>>, SopsErrors> {
-//!     let format = Format::of_path(path).unwrap_or(Format::Yaml);
-//!     let Some(sealed) = SealedFile::detect(path, bytes, format)? else { return Ok(None) };
+//!     let Some(sealed) = SealedFile::find(path, Format::of_path(path), bytes)? else { return Ok(None) };
 //!     // `sealed.key_requests()` says which keys to unwrap first.
 //!     let opened = sealed.open(keys, MacPolicy::Require)?;
 //!     Ok(Some(opened.text.expose_bytes().to_vec()))
@@ -24,9 +24,13 @@
 //! ```
 
 mod cipher;
+mod dotenv;
+mod emit;
 mod error;
+mod flat;
 mod format;
 mod gcm;
+mod ini;
 mod json;
 mod load;
 mod mac;
@@ -37,6 +41,7 @@ mod pattern;
 mod rules;
 mod sealed;
 mod shamir;
+mod store;
 mod timestamp;
 mod token;
 

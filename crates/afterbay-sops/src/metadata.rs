@@ -82,9 +82,14 @@ pub(crate) fn is_metadata(block: &Element) -> bool {
                 ..
             },
             ..
-        } => TELLING.iter().any(|field| field.eq_ignore_ascii_case(&text.text)),
+        } => is_telling(&text.text),
         _ => false,
     })
+}
+
+/// Whether a field tells a metadata block from somebody's own map.
+pub(crate) fn is_telling(field: &str) -> bool {
+    TELLING.iter().any(|telling| telling.eq_ignore_ascii_case(field))
 }
 
 /// Reads a block, with the keys in the order in which SOPS tries them by default: age, PGP, then the rest.

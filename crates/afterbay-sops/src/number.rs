@@ -19,6 +19,23 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     (value.is_finite() || matches!(spelled.as_str(), "inf" | "infinity" | "nan")).then_some(value)
 }
 
+/// A float as the stores without types write it: `strconv.FormatFloat(value, 'G', -1, 64)`, and never as an integer
+/// would be (`stores.go` `ValToString`).
+pub(crate) fn value_float(value: f64) -> String {
+    if !value.is_finite() {
+        return plain_float(value);
+    }
+    let scientific = format!("{value:E}");
+    let (digits, exponent) = scientific.split_once('E').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        let text = value.to_string();
+        return if text.contains('.') { text } else { text + ".0" };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}E{sign}{:02}", exponent.unsigned_abs())
+}
+
 /// `strconv.ParseBool`.
 pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     match text {
@@ -72,6 +89,25 @@ mod tests {
         assert_eq!(plain_float(f64::NEG_INFINITY), "-Inf");
         assert_eq!(plain_float(f64::NAN), "NaN");
         assert_eq!(json_float(f64::NAN), None);
+    }
+
+    /// Recorded from Go 1.26.
+    #[test]
+    fn writes_floats_without_types_as_sops_does() {
+        for (value, text) in [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (1.5, "1.5"),
+            (123_456.0, "123456.0"),
+            (1e6, "1E+06"),
+            (123_456_789.25, "1.2345678925E+08"),
+            (1e-4, "0.0001"),
+            (1.5e-5, "1.5E-05"),
+            (1e300, "1E+300"),
+        ] {
+            assert_eq!(value_float(value), text);
+        }
+        assert_eq!(value_float(f64::INFINITY), "+Inf");
     }
 
     #[test]

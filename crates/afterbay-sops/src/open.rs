@@ -9,7 +9,7 @@ use crate::mac::Mac;
 use crate::metadata::Metadata;
 use crate::rules::Scope;
 use crate::token::contains_token;
-use crate::{MacScope, SopsError, SopsErrors, TokenProblem};
+use crate::{Format, MacScope, SopsError, SopsErrors, TokenProblem};
 
 /// How many values must fail, and none open, before it is the key that is wrong and not the values.
 const TELLING: usize = 3;
@@ -22,6 +22,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) cipher: &'a Cipher,
     /// What the provenance of opened values says.
     pub(crate) integrity: Integrity,
+    pub(crate) format: Format,
 }
 
 /// What the walk found out.
@@ -212,7 +213,9 @@ impl Walk<'_> {
             ElementKind::Mapping(pairs) => {
                 self.mapping(pairs, scope.enter());
                 // What remains of `{} # comment`: the text of an empty map has no place for it.
-                if pairs.iter().all(|pair| matches!(pair, Pair::Comment(_))) {
+                if self.opening.format != Format::Ini
+                    && pairs.iter().all(|pair| matches!(pair, Pair::Comment(_)))
+                {
                     pairs.clear();
                 }
             }

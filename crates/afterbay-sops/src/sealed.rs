@@ -19,14 +19,15 @@
 
 mod opened;
 
-use afterbay_manifest::yaml::{self, Document, Pair};
+use afterbay_manifest::yaml::{Document, Element, Pair};
 use afterbay_manifest::{KeyRequest, Place, TreePath};
 
 use crate::error::ErrorList;
 use crate::load::load;
 use crate::metadata::{self, Metadata};
+use crate::store::{Documents, read};
 use crate::token::{contains_mark, may_be_sealed};
-use crate::{Format, SopsError, SopsErrors, json};
+use crate::{Format, SopsError, SopsErrors};
 
 pub use opened::{MacOutcome, MacPolicy, OpenedFile, OpenedPart};
 
@@ -55,22 +56,36 @@ pub struct Part {
 impl SealedFile {
     /// Reads a file; `None` if it has no SOPS metadata.
     ///
-    /// A plain file costs a search and no parse. A file that is not even YAML or JSON is an error only if it
+    /// A plain file costs a search and no parse. A file that is not even of its store is an error only if it
     /// holds SOPS tokens: other files are for others to judge. Use [`crate::find_tokens`] to tell whether a
     /// file without metadata holds tokens all the same.
     pub fn detect(file: &TreePath, bytes: &[u8], format: Format) -> Result<Option<Self>, SopsErrors> {
         if !may_be_sealed(bytes) {
             return Ok(None);
         }
-        let mut documents = match read(file, bytes, format) {
-            Ok(documents) => documents,
+        let Documents { mut documents, block } = match read(file, bytes, format) {
+            Ok(read) => read,
             Err(_) if !contains_mark(bytes) => return Ok(None),
             Err(errors) => return Err(errors),
         };
         let single = documents.len() == 1;
         let mut errors = ErrorList::new(file);
         let mut parts: Vec<Part> = Vec::new();
-        for document in &mut documents {
+        match block {
+            Some(Ok(block)) => parts.extend(part_of(file, &block, 0, single, &mut errors)),
+            Some(Err(error)) => errors.push(SopsError::Metadata {
+                place: Place::new(file.clone(), error.position),
+                message: error.message,
+            }),
+            None => {}
+        }
+        // Where the metadata is no entry, an entry of that name is a value.
+        let entries = if format == Format::Dotenv {
+            0
+        } else {
+            documents.len()
+        };
+        for document in documents.iter_mut().take(entries) {
             if !metadata::blocks(document).any(metadata::is_metadata) {
                 continue;
             }
@@ -93,6 +108,34 @@ impl SealedFile {
             documents,
             parts,
         }))
+    }
+
+    /// Reads a file whose store is to be found out: by its name, if that tells one, else by what is in it.
+    ///
+    /// `named` is what the name tells ([`Format::of_path`]). A name for YAML or JSON decides alone. Under any other a
+    /// file of any store is found, and one that only looks like a sealed file is a plain one.
+    pub fn find(file: &TreePath, named: Option<Format>, bytes: &[u8]) -> Result<Option<Self>, SopsErrors> {
+        let found = match named {
+            Some(format) => Self::detect(file, bytes, format),
+            None => Ok(None),
+        };
+        if matches!(found, Ok(Some(_))) || matches!(named, Some(Format::Yaml | Format::Json)) {
+            return found;
+        }
+        let Some(other) = Format::of_content(bytes).filter(|format| Some(*format) != named) else {
+            return found;
+        };
+        match Self::detect(file, bytes, other) {
+            Err(errors)
+                if errors
+                    .errors
+                    .iter()
+                    .any(|error| matches!(error, SopsError::Syntax { .. })) =>
+            {
+                found
+            }
+            other => other,
+        }
     }
 
     /// The file.
@@ -127,30 +170,6 @@ impl Part {
     }
 }
 
-fn read(file: &TreePath, bytes: &[u8], format: Format) -> Result<Vec<Document>, SopsErrors> {
-    let mut errors = ErrorList::new(file);
-    let mut refuse = |position, message| {
-        errors.push(SopsError::Syntax {
-            place: Place::new(file.clone(), position),
-            message,
-        });
-    };
-    match format {
-        Format::Json => match json::parse(bytes) {
-            Ok(document) => return Ok(vec![document]),
-            Err(error) => refuse(error.position, error.message),
-        },
-        Format::Yaml => match yaml::parse(bytes) {
-            Ok(documents) => return Ok(documents),
-            Err(yaml) => yaml
-                .0
-                .into_iter()
-                .for_each(|error| refuse(error.position, error.message)),
-        },
-    }
-    Err(errors.into_errors())
-}
-
 /// Reads the block of a loaded document.
 fn part(file: &TreePath, document: &Document, single: bool, errors: &mut ErrorList) -> Option<Part> {
     let mut blocks = metadata::blocks(document);
@@ -162,15 +181,25 @@ fn part(file: &TreePath, document: &Document, single: bool, errors: &mut ErrorLi
         errors.push(SopsError::Metadata { place, message });
         return None;
     }
+    part_of(file, block, document.index, single, errors)
+}
+
+fn part_of(
+    file: &TreePath,
+    block: &Element,
+    document: usize,
+    single: bool,
+    errors: &mut ErrorList,
+) -> Option<Part> {
     let (metadata, keys) = metadata::read(file, block, errors)?;
     let subject = if single {
         file.to_string()
     } else {
-        format!("{file} (document {})", document.index + 1)
+        format!("{file} (document {})", document + 1)
     };
     Some(Part {
         place: Place::new(file.clone(), block.position),
-        documents: vec![document.index],
+        documents: vec![document],
         request: KeyRequest {
             subject,
             groups: keys.groups,

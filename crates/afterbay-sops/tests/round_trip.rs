@@ -14,6 +14,14 @@ use fixtures::sops::VECTORS;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha512};
 
+const FORMATS: [Format; 5] = [
+    Format::Yaml,
+    Format::Json,
+    Format::Dotenv,
+    Format::Ini,
+    Format::Binary,
+];
+
 const LAST_MODIFIED: &str = "2024-01-02T03:04:05Z";
 
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +68,43 @@ impl Sealer {
         });
         object.insert("sops".to_owned(), block);
         serde_json::to_string_pretty(&object).unwrap()
+    }
+
+    /// A store without nesting: what `body` writes, and the metadata under the names that SOPS flattens them to.
+    fn flat(
+        key: &[u8; 32],
+        body: impl FnOnce(&mut Self) -> Vec<u8>,
+        field: impl Fn(&str, &str) -> String,
+    ) -> Vec<u8> {
+        let mut sealer = Self {
+            cipher: AesGcm::new(key.into()),
+            mac: Sha512::new(),
+            count: 0,
+        };
+        let mut text = body(&mut sealer);
+        let mac = sealer.mac.clone().finalize();
+        let mac: Vec<String> = mac.iter().map(|byte| format!("{byte:02X}")).collect();
+        let mac = sealer.token(mac.concat().as_bytes(), "str", LAST_MODIFIED);
+        for (name, value) in [
+            ("age__list_0__map_enc", "e"),
+            ("age__list_0__map_recipient", "r"),
+            ("lastmodified", LAST_MODIFIED),
+            ("mac", &mac),
+            ("version", "3.13.3"),
+        ] {
+            text.extend(field(name, value).into_bytes());
+        }
+        text
+    }
+
+    /// A leaf as bytes; empty ones stay as they are.
+    fn leaf(&mut self, plain: &[u8], path: &str) -> String {
+        self.mac.update(plain);
+        if plain.is_empty() {
+            String::new()
+        } else {
+            self.token(plain, "str", path)
+        }
     }
 
     fn value(&mut self, value: &Value, path: &str) -> serde_json::Value {
@@ -221,7 +266,71 @@ fn leaves(value: &Value) -> usize {
     }
 }
 
+/// Any bytes as a Go string may hold them: valid or not.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![any::<String>().prop_map(String::into_bytes), any::<Vec<u8>>()]
+}
+
 proptest! {
+    #[test]
+    fn binary_comes_back_byte_for_byte(key: [u8; 32], content in bytes()) {
+        let mut sealed = Sealer::seal(&key, &[]);
+        let mut sealer = Sealer { cipher: AesGcm::new((&key).into()), mac: Sha512::new(), count: 7 };
+        let token = sealer.leaf(&content, "data:");
+        let mac: Vec<String> = sealer.mac.clone().finalize().iter().map(|byte| format!("{byte:02X}")).collect();
+        let mac = sealer.token(mac.concat().as_bytes(), "str", LAST_MODIFIED);
+        let mut object: serde_json::Value = serde_json::from_str(&sealed).unwrap();
+        object["data"] = token.into();
+        object["sops"]["mac"] = mac.into();
+        sealed = object.to_string();
+        prop_assert_eq!(Format::of_content(sealed.as_bytes()), Some(Format::Binary));
+        let opened = open(sealed.as_bytes(), Format::Binary, &key).unwrap().unwrap();
+        prop_assert_eq!(opened.text.expose_bytes(), content);
+        prop_assert_eq!(opened.parts[0].mac, MacOutcome::Verified);
+    }
+
+    #[test]
+    fn dotenv_comes_back_line_for_line(key: [u8; 32], values in prop::collection::vec(("[A-Z_][ -<>-~]{0,6}", bytes()), 0..5)) {
+        prop_assume!(values.iter().all(|(name, _)| !name.ends_with("_unencrypted")));
+        let sealed = Sealer::flat(&key, |sealer| {
+            let lines = values.iter().map(|(name, value)| format!("{name}={}\n", sealer.leaf(value, &format!("{name}:"))));
+            lines.collect::<String>().into_bytes()
+        }, |name, value| format!("sops_{name}={value}\n"));
+        prop_assert_eq!(Format::of_content(&sealed), Some(Format::Dotenv));
+        let opened = open(&sealed, Format::Dotenv, &key).unwrap().unwrap();
+        let mut expected = Vec::new();
+        for (name, value) in &values {
+            expected.extend(format!("{name}=").into_bytes());
+            for byte in value {
+                match byte {
+                    b'\n' => expected.extend(b"\\n"),
+                    byte => expected.push(*byte),
+                }
+            }
+            expected.push(b'\n');
+        }
+        prop_assert_eq!(opened.text.expose_bytes(), expected);
+        prop_assert_eq!(opened.parts[0].mac, MacOutcome::Verified);
+    }
+
+    #[test]
+    fn ini_values_come_back(key: [u8; 32], values in prop::collection::btree_map("[a-z]{1,8}", bytes(), 0..5)) {
+        let sealed = Sealer::flat(&key, |sealer| {
+            let lines = values.iter().map(|(name, value)| format!("{name} = {}\n", sealer.leaf(value, &format!("s:{name}:"))));
+            format!("[s]\n{}\n[sops]\n", lines.collect::<String>()).into_bytes()
+        }, |name, value| format!("{name} = {value}\n"));
+        let opened = open(&sealed, Format::Ini, &key).unwrap().unwrap();
+        let Some(ElementKind::Mapping(sections)) = opened.documents[0].root.as_ref().map(|root| &root.kind) else { panic!() };
+        let Pair::Entry { value: Element { kind: ElementKind::Mapping(pairs), .. }, .. } = &sections[1] else { panic!() };
+        let found: Vec<Vec<u8>> = pairs.iter().map(|pair| match pair {
+            Pair::Entry { value: Element { kind: ElementKind::Opened(Scalar::String(text), _), .. }, .. } => text.clone().into_bytes(),
+            Pair::Entry { value: Element { kind: ElementKind::Opened(Scalar::Bytes(bytes), _), .. }, .. } => bytes.clone(),
+            _ => panic!(),
+        }).collect();
+        prop_assert_eq!(found, values.into_values().collect::<Vec<_>>());
+        prop_assert_eq!(opened.parts[0].mac, MacOutcome::Verified);
+    }
+
     #[test]
     fn opening_undoes_sealing(key: [u8; 32], root in root()) {
         let text = Sealer::seal(&key, &root);
@@ -253,12 +362,15 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, text in "(sops|ENC\\[AES256_GCM|[:{}\\[\\],\"&*#\\- \\n]|\\PC){0,64}") {
-        for format in [Format::Json, Format::Yaml] {
+    fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, text in "(sops|__list_|__map_|=|ENC\\[AES256_GCM|[:{}\\[\\],\"&*#\\- \\n]|\\PC){0,64}") {
+        for format in FORMATS {
             let _ = open(&bytes, format, &[0; 32]);
             let _ = open(text.as_bytes(), format, &[0; 32]);
             let _ = open(format!("sops: {{mac: x}}\n{text}").as_bytes(), format, &[0; 32]);
+            let _ = open(format!("[sops]\nmac = x\n{text}").as_bytes(), format, &[0; 32]);
+            let _ = open(format!("sops_mac=x\nsops_{text}").as_bytes(), format, &[0; 32]);
         }
+        let _ = Format::of_content(text.as_bytes());
     }
 
     #[test]
@@ -268,7 +380,8 @@ proptest! {
         let end = (start + length).min(vector.sealed.len());
         let mut damaged = vector.sealed.to_vec();
         damaged.splice(start..end, bytes);
-        let format = if vector.extension == "json" { Format::Json } else { Format::Yaml };
+        let file = TreePath::parse(&vector.file_name()).unwrap();
+        let format = Format::of_path(&file).unwrap_or(Format::Binary);
         let _ = open(&damaged, format, &[0; 32]);
     }
 }

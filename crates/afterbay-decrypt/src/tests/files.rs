@@ -1,6 +1,6 @@
 //! SOPS files: what is found, what is opened, what is said.
 
-use afterbay_manifest::{Attempt, DataKey, Integrity, KeyFailure, Sealed, SecretBytes, TreePath};
+use afterbay_manifest::{Attempt, DataKey, FileTree, Integrity, KeyFailure, Sealed, SecretBytes, TreePath};
 
 use super::*;
 use crate::testing::{data_key, sealed, tree, tree_of};
@@ -147,11 +147,56 @@ fn files_that_are_not_sealed_are_not_asked_for() {
     let files = [
         ("a.yaml", "kind: sops\n".to_owned()),
         ("b.json", "{\"sops\": 1}".to_owned()),
-        ("c.txt", sealed("secret.yaml")),
+        ("c.txt", "sops: [not, metadata]\n".to_owned()),
+        (
+            "d.md",
+            "# ENC[AES256_GCM,data:…] is how it looks\n\nsops:\n- a: [\n".to_owned(),
+        ),
     ];
     let found = scan(&tree(&files), inputs(&tree(&files)), &DecryptOptions::default()).unwrap();
     assert_eq!(found.files().count(), 0);
     assert_eq!(found.key_requests(), []);
+}
+
+/// Generators read files whatever they are called.
+#[test]
+fn files_of_every_store_are_found() {
+    let mut tree = FileTree::new();
+    for (name, vector) in [
+        ("app.env", "dotenv-values"),
+        ("app.ini", "ini-values"),
+        ("logo", "binary-all-bytes"),
+        (".env.production", "dotenv-regex"),
+        ("manifest", "secret-encrypted-regex"),
+        (".dockerconfigjson", "json-nested"),
+        ("settings.env", "binary-json"),
+    ] {
+        let bytes = fixtures::sops::Vector::named(vector).unwrap().sealed;
+        tree.insert_file(TreePath::parse(name).unwrap(), bytes, false);
+    }
+    let options = DecryptOptions {
+        exempt_paths: vec![TreePath::parse("logo").unwrap()],
+        ..DecryptOptions::default()
+    };
+    let found = scan(&tree, inputs(&tree), &options).unwrap();
+    let formats: Vec<String> = found
+        .files
+        .iter()
+        .map(|sealed| format!("{} {}", sealed.file(), sealed.format().as_str()))
+        .collect();
+    assert_eq!(
+        formats,
+        [
+            ".dockerconfigjson json",
+            ".env.production dotenv",
+            "app.env dotenv",
+            "app.ini ini",
+            "manifest yaml",
+            "settings.env binary"
+        ]
+    );
+    let exempt: Vec<String> = found.exemptions().map(ToString::to_string).collect();
+    assert_eq!(exempt, ["logo: document stays sealed: path logo is exempt"]);
 }
 
 #[test]

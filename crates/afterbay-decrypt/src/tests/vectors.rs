@@ -72,7 +72,7 @@ fn file_of(error: &DecryptError) -> String {
 /// What the format alone makes of a vector; `afterbay-sops` holds that to what the real tool does.
 fn by_format(vector: &Vector) -> Result<Option<OpenedFile>, SopsErrors> {
     let path = TreePath::parse(&vector.file_name()).unwrap();
-    let Some(sealed) = SealedFile::detect(&path, vector.sealed, Format::of_path(&path).unwrap())? else {
+    let Some(sealed) = SealedFile::find(&path, Format::of_path(&path), vector.sealed)? else {
         return Ok(None);
     };
     let requests: Vec<KeyRequest> = sealed.key_requests().cloned().collect();

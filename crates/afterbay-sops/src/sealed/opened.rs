@@ -7,10 +7,11 @@ use afterbay_manifest::{
 
 use super::{Part, SealedFile, is_block};
 use crate::cipher::{Cipher, Plain};
+use crate::emit::emit;
 use crate::error::ErrorList;
 use crate::load::load;
 use crate::open::{Opening, Walked};
-use crate::{Format, SopsError, SopsErrors, json, shamir};
+use crate::{Format, SopsError, SopsErrors, shamir};
 
 /// What to do about the MAC of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -116,15 +117,16 @@ impl SealedFile {
     fn as_stream(&self, part: &Part, cipher: &Cipher, policy: MacPolicy) -> Result<Reading, SopsErrors> {
         let mut errors = ErrorList::new(&self.file);
         let load = |document: &Document| match self.format {
-            Format::Json => document.clone(),
             Format::Yaml => load(&self.file, document, &mut errors),
+            Format::Json | Format::Dotenv | Format::Ini | Format::Binary => document.clone(),
         };
         let loaded: Vec<Document> = self.documents.iter().map(load).collect();
         let mut loaded = errors.finish(loaded)?;
         let mut warnings = Vec::new();
         for document in &mut loaded {
-            if let Some(position) =
-                remove_block(document).filter(|_| !part.documents.contains(&document.index))
+            if let Some(position) = self
+                .remove_block(document)
+                .filter(|_| !part.documents.contains(&document.index))
             {
                 let message = "the `sops` entry of a later document is dropped, as sops does".to_owned();
                 warnings.push(Warning {
@@ -168,7 +170,7 @@ impl SealedFile {
                 .iter_mut()
                 .filter(|document| part.documents.contains(&document.index))
             {
-                remove_block(document);
+                self.remove_block(document);
             }
             if let Err(refused) = self.open_part(index, part, cipher, &part.documents, policy, &mut reading) {
                 errors.extend(refused);
@@ -191,6 +193,7 @@ impl SealedFile {
             metadata: &part.metadata,
             cipher,
             integrity,
+            format: self.format,
         };
         let walk = |documents: &mut [Document], integrity| {
             opening(integrity).walk(
@@ -303,28 +306,29 @@ impl SealedFile {
 
     /// What `sops decrypt` prints.
     fn text(&self, documents: &[Document]) -> Result<SecretBytes, SopsErrors> {
-        let mut errors = ErrorList::new(&self.file);
-        match self.format {
-            Format::Json => match documents.first().and_then(json::emit) {
-                Some(text) => return Ok(SecretBytes::new(text)),
-                None => errors.push(SopsError::NotWritable {
-                    place: Place::of_file(self.file.clone()),
-                }),
-            },
-            Format::Yaml => match yaml::emit_documents(documents) {
-                Ok(text) => return Ok(text),
-                Err(refused) => {
-                    for error in refused.0 {
-                        let place = Place::new(self.file.clone(), error.position);
-                        errors.push(SopsError::Syntax {
-                            place,
-                            message: error.message,
-                        });
-                    }
-                }
-            },
+        emit(documents, self.format)
+            .map_err(|refused| SopsErrors::not_writable(&self.file, self.format, refused))
+    }
+
+    /// Takes the `sops` entries out of a document; where the first stood, if there was one.
+    fn remove_block(&self, document: &mut Document) -> Option<Position> {
+        let Some(Element {
+            kind: ElementKind::Mapping(pairs),
+            ..
+        }) = &mut document.root
+        else {
+            return None;
+        };
+        // Dotenv has its metadata elsewhere, so there it is a value.
+        if self.format == Format::Dotenv {
+            return None;
         }
-        Err(errors.into_errors())
+        let position = pairs.iter().find_map(|pair| match pair {
+            yaml::Pair::Entry { key, .. } if is_block(pair) => Some(key.position),
+            _ => None,
+        });
+        pairs.retain(|pair| !is_block(pair));
+        position
     }
 
     /// Each sealed document as a whole.
@@ -381,21 +385,4 @@ fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
             Err(problem) => Err(SopsError::Shares { place, problem }),
         },
     }
-}
-
-/// Takes the `sops` entries out of a document; where the first stood, if there was one.
-fn remove_block(document: &mut Document) -> Option<Position> {
-    let Some(Element {
-        kind: ElementKind::Mapping(pairs),
-        ..
-    }) = &mut document.root
-    else {
-        return None;
-    };
-    let position = pairs.iter().find_map(|pair| match pair {
-        yaml::Pair::Entry { key, .. } if is_block(pair) => Some(key.position),
-        _ => None,
-    });
-    pairs.retain(|pair| !is_block(pair));
-    position
 }

@@ -24,7 +24,7 @@ const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
 /// Open a file, or the files of a tar stream
 ///
-/// A SOPS file (YAML or JSON) is printed as `sops decrypt` prints it; Secrets with hiera-eyaml tokens are printed with
+/// A SOPS file of any store is printed as `sops decrypt` prints it; Secrets with hiera-eyaml tokens are printed with
 /// the tokens opened. Of a tar stream every sealed file is opened, or with `--path` only what that build reads, and the
 /// others are left out.
 #[derive(Debug, Args)]
@@ -124,8 +124,7 @@ impl Decrypt {
             ));
         }
         let name = stream::name(Some(&self.file));
-        let format = format(&name, input);
-        match SealedFile::detect(&name, input, format) {
+        match SealedFile::find(&name, Format::of_path(&name), input) {
             // What is wrong with its metadata is said with everything else when it is opened.
             Ok(Some(_)) | Err(_) => self.sops(&name, input, ring, reveal).await,
             Ok(None) => self.objects(input, ring, reveal).await,
@@ -192,29 +191,4 @@ fn files(tree: &FileTree) -> BTreeSet<TreePath> {
         .entries()
         .filter(|(_, entry)| matches!(entry, Entry::File(_)));
     files.map(|(path, _)| path.clone()).collect()
-}
-
-/// By name as `sops` does; standard input by its first character.
-fn format(name: &TreePath, input: &[u8]) -> Format {
-    Format::of_path(name).unwrap_or(if input.trim_ascii_start().starts_with(b"{") {
-        Format::Json
-    } else {
-        Format::Yaml
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn standard_input_is_told_by_its_first_character() {
-        let stdin = stream::name(None);
-        assert_eq!(format(&stdin, b" \n{\"a\": 1}"), Format::Json);
-        assert_eq!(format(&stdin, b"a: 1\n"), Format::Yaml);
-        assert_eq!(
-            format(&TreePath::parse("x.json").unwrap_or_default(), b"a: 1\n"),
-            Format::Json
-        );
-    }
 }

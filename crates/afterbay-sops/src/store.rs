@@ -1,0 +1,88 @@
+//! What reading a file yields, whatever its store.
+
+use afterbay_manifest::yaml::{self, Document, Element};
+use afterbay_manifest::{Place, Position, Scalar, TreePath};
+
+use crate::error::ErrorList;
+use crate::flat::FlatError;
+use crate::{Format, SopsError, SopsErrors, dotenv, ini, json};
+
+/// Why a text is not of its store.
+pub(crate) struct StoreError {
+    pub(crate) position: Position,
+    pub(crate) message: String,
+}
+
+/// A file of a store without nesting.
+pub(crate) struct Loaded {
+    pub(crate) document: Document,
+    /// The metadata where the store keeps it among the values, taken out of them; `None` if there is none.
+    pub(crate) block: Option<Result<Element, FlatError>>,
+}
+
+/// The documents of a file.
+pub(crate) struct Documents {
+    pub(crate) documents: Vec<Document>,
+    /// The metadata where it is not an entry of the first document.
+    pub(crate) block: Option<Result<Element, FlatError>>,
+}
+
+/// Reads the text of a file; what is sealed stays sealed.
+pub(crate) fn read(file: &TreePath, bytes: &[u8], format: Format) -> Result<Documents, SopsErrors> {
+    let single = |document| Documents {
+        documents: vec![document],
+        block: None,
+    };
+    let read = match format {
+        Format::Json | Format::Binary => json::parse(bytes)
+            .map(single)
+            .map_err(|error| vec![(error.position, error.message)]),
+        Format::Ini => ini::parse(bytes)
+            .map(single)
+            .map_err(|error| vec![(error.position, error.message)]),
+        Format::Dotenv => dotenv::parse(bytes)
+            .map(|loaded| Documents {
+                documents: vec![loaded.document],
+                block: loaded.block,
+            })
+            .map_err(|error| vec![(error.position, error.message)]),
+        Format::Yaml => yaml::parse(bytes)
+            .map(|documents| Documents {
+                documents,
+                block: None,
+            })
+            .map_err(|errors| {
+                let errors = errors.0.into_iter();
+                errors.map(|error| (error.position, error.message)).collect()
+            }),
+    };
+    read.map_err(|refused| {
+        let mut errors = ErrorList::new(file);
+        for (position, message) in refused {
+            errors.push(SopsError::Syntax {
+                place: Place::new(file.clone(), position),
+                message,
+            });
+        }
+        errors.into_errors()
+    })
+}
+
+/// The text of bytes that have to be text.
+pub(crate) fn text_of(bytes: &[u8], position: Position, what: &str) -> Result<String, StoreError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(StoreError {
+            position,
+            message: format!("{what} that is not UTF-8"),
+        }),
+    }
+}
+
+/// Text where the bytes are UTF-8: a Go string holds any bytes.
+pub(crate) fn scalar_of(bytes: Vec<u8>) -> Scalar {
+    match String::from_utf8(bytes) {
+        Ok(text) => Scalar::String(text),
+        Err(error) => Scalar::Bytes(error.into_bytes()),
+    }
+}
