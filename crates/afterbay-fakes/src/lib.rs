@@ -11,5 +11,6 @@
 //! would not take is answered as the service would, and kept as a violation: dropping a server that has some
 //! fails the test.
 
+pub mod aws;
 pub mod http;
 pub mod tls;
