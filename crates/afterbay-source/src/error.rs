@@ -436,13 +436,13 @@ impl SourceError {
                 "check the id, and that the server serves it: it may have been rewritten away by a force-push"
             }
             Self::BrokenObject { .. } => "run git fsck on the repository; a partial clone lacks objects",
-            Self::Tree { .. } => {
-                "change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)"
-            }
+            Self::Tree { problems, .. } => return Some(tree_hint(problems)),
             Self::AuthenticationRequired {
                 withheld: Withheld::NoneGiven,
                 ..
-            } => "give a user name and a password or access token",
+            } => {
+                "give a password or access token by --git-password-file, and the user name by --git-username"
+            }
             Self::AuthenticationRequired {
                 withheld: Withheld::OtherHost,
                 ..
@@ -462,31 +462,60 @@ impl SourceError {
                 "check the address: it may be a web page or a server of the dumb protocol"
             }
             Self::Redirect { .. } => "give the address the repository really has",
-            Self::InsecureCredentials { .. } => "use https, or allow credentials over plain http",
+            Self::InsecureCredentials { .. } => {
+                "use https, or allow it by --git-allow-plain-http: anyone on the way can read them"
+            }
             Self::InvalidCredentials { .. } => "check the user name and the password",
             Self::UnknownHost { .. } => "check the host name and the name server",
             Self::Unreachable { .. } => "check the address, the port, and whether a proxy is needed",
             Self::Tls { .. } => {
-                "if the certificate is your organization's own, give its authority as CA bundle"
+                "if the certificate is your organization's own, give its authority by --git-ca-file"
             }
             Self::Interrupted { .. } | Self::Timeout { .. } => {
                 "try again; if it stays, check the network and the server"
             }
             Self::HttpClient { .. } => "check the CA bundle and the proxies",
-            Self::ReceivedTooMuch { .. } | Self::InflatedTooMuch { .. } => {
-                "raise the limit if the repository is trusted"
+            Self::ReceivedTooMuch { .. } => {
+                "if the repository is trusted, raise the limit (--max-received-size)"
+            }
+            Self::InflatedTooMuch { .. } => {
+                "if the repository is trusted, raise the limit (--max-inflated-size)"
             }
             Self::ObjectTooLarge { .. } => {
-                "it is most likely a file: take it out of the repository, or raise the limit of a file's size"
+                "it is most likely a file: take it out of the repository, or raise the limit (--max-file-size)"
             }
             Self::Cache { .. } => {
                 "check the permissions of the cache directory, or remove it: it only saves transfers"
             }
-            Self::CacheBusy { .. } => "wait for the other process, or use another cache directory",
+            Self::CacheBusy { .. } => "wait for the other process, or use another directory (--cache-dir)",
             Self::Server { .. } | Self::Protocol { .. } | Self::Canceled | Self::Internal => return None,
         };
         Some(hint.to_owned())
     }
+}
+
+/// What to do about a tree: the flags of the limits that were hit. The other problems have none.
+fn tree_hint(problems: &[TreeProblem]) -> String {
+    let hit = |is_hit: fn(&TreeProblem) -> bool, flag| problems.iter().any(is_hit).then_some(flag);
+    let flags = [
+        hit(
+            |problem| matches!(problem, TreeProblem::FileTooLarge { .. }),
+            "--max-file-size",
+        ),
+        hit(
+            |problem| matches!(problem, TreeProblem::TooManyEntries { .. }),
+            "--max-files",
+        ),
+        hit(
+            |problem| matches!(problem, TreeProblem::TreeTooLarge { .. }),
+            "--max-tree-size",
+        ),
+    ];
+    let flags: Vec<&str> = flags.into_iter().flatten().collect();
+    if flags.is_empty() {
+        return "change the repository".to_owned();
+    }
+    format!("change the repository, or raise the limit ({})", flags.join(", "))
 }
 
 /// The problems of a tree, one a line.

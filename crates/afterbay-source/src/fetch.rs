@@ -70,7 +70,6 @@ async fn watch(
                 return Err(SourceError::Timeout { remote, what: "fetching", after: total });
             }
             _ = ticks.tick() => {
-                session.check_inflated();
                 let now = session.receiving();
                 if last.0 != now && last.1.elapsed() >= REPORT {
                     session.emit(now.clone());

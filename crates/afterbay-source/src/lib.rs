@@ -25,6 +25,7 @@
 //!
 //! [`fetch`] is the way in. Its options decide which remote, which revision, how much and how long.
 
+mod bounded_pack;
 mod cache;
 mod error;
 mod fetch;

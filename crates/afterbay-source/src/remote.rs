@@ -25,6 +25,7 @@ use gix_transport::client::blocking_io::ExtendedBufRead;
 use gix_transport::client::blocking_io::http::Transport;
 use reqwest::Url;
 
+use crate::bounded_pack::BoundedPack;
 use crate::cache::Cache;
 use crate::error::SourceError;
 use crate::foreign_text::{foreign_text, reasons};
@@ -312,8 +313,9 @@ impl Job {
             alloc_limit_bytes: Some(read::allocation_limit(&self.session)),
             ..Default::default()
         };
+        let mut pack = BoundedPack::new(reader, &self.session);
         let outcome = pack::Bundle::write_to_directory(
-            reader,
+            &mut pack,
             Some(&objects.join("pack")),
             &mut Meter::new(&self.session),
             self.session.stop_flag(),
@@ -321,33 +323,9 @@ impl Job {
             gix::hash::Kind::Sha1,
             options,
         )
-        .map_err(|error| self.refused_pack(&error))?;
-        self.session.check_inflated();
-        if let Some(fault) = self.session.take_fault() {
-            // The counters are looked at now and then, so the last objects may have gone over the limit.
-            let files = outcome
-                .data_path
-                .iter()
-                .chain(&outcome.index_path)
-                .chain(&outcome.keep_path);
-            cache.discard(files)?;
-            return Err(fault);
-        }
+        .map_err(|error| self.misunderstood(&error))?;
         // The state file, not a `.keep` file, says what is complete.
         cache.discard(outcome.keep_path.iter())
-    }
-
-    /// What a failure to unpack means.
-    fn refused_pack(&self, error: &gix::Error) -> SourceError {
-        match self.misunderstood(error) {
-            SourceError::Protocol { remote, .. } if error.is_resource_exhausted() => {
-                SourceError::ObjectTooLarge {
-                    remote,
-                    limit: read::allocation_limit(&self.session),
-                }
-            }
-            other => other,
-        }
     }
 
     /// What a failure of the protocol library means: what a part of ours left, or the library's own words.

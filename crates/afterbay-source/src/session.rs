@@ -11,9 +11,6 @@ use crate::error::SourceError;
 use crate::options::Limits;
 use crate::progress::{FetchEvent, OnFetchEvent};
 
-/// The counter of bytes that objects inflate to (`gix_pack::index::write::ProgressId`).
-const INFLATED_BYTES: Id = *b"IWDB";
-
 /// The counter of objects of a pack (`gix_pack::index::write::ProgressId`).
 const OBJECTS: Id = *b"IWIO";
 
@@ -31,7 +28,6 @@ pub(crate) struct Session {
     requests: AtomicU64,
     received: AtomicU64,
     objects: StepShared,
-    inflated: Mutex<Vec<StepShared>>,
 }
 
 impl Session {
@@ -46,7 +42,6 @@ impl Session {
             requests: AtomicU64::new(0),
             received: AtomicU64::new(0),
             objects: Arc::default(),
-            inflated: Mutex::default(),
         }
     }
 
@@ -129,24 +124,6 @@ impl Session {
         Ok(())
     }
 
-    /// Stops the fetch when what arrived inflates to too much.
-    pub(crate) fn check_inflated(&self) {
-        let counters = self.inflated.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = counters
-            .iter()
-            .map(|counter| counter.load(Ordering::Relaxed))
-            .max()
-            .unwrap_or(0);
-        drop(counters);
-        let limit = self.limits.inflated_bytes;
-        if u64::try_from(most).unwrap_or(u64::MAX) > limit {
-            self.fail(SourceError::InflatedTooMuch {
-                remote: self.remote.clone(),
-                limit,
-            });
-        }
-    }
-
     /// How much has arrived.
     pub(crate) fn receiving(&self) -> FetchEvent {
         let objects = u64::try_from(self.objects.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
@@ -187,13 +164,6 @@ impl Meter {
             OBJECTS => Arc::clone(&self.session.objects),
             _ => Arc::new(AtomicUsize::new(0)),
         };
-        if id == INFLATED_BYTES {
-            self.session
-                .inflated
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Arc::clone(&counter));
-        }
         Self {
             session: Arc::clone(&self.session),
             id,
@@ -213,9 +183,6 @@ impl Count for Meter {
 
     fn inc_by(&self, step: Step) {
         self.counter.fetch_add(step, Ordering::Relaxed);
-        if self.id == INFLATED_BYTES {
-            self.session.check_inflated();
-        }
     }
 
     fn counter(&self) -> StepShared {

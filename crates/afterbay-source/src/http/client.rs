@@ -23,6 +23,9 @@ const USER_AGENT: &str = concat!("git/2.0 (afterbay ", env!("CARGO_PKG_VERSION")
 /// The most bytes of an error page that are looked at.
 const MOST_ERROR_PAGE: usize = 4096;
 
+/// The hosts of [`is_loopback`], as a list for `no_proxy`.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
 /// Talks to one remote for one fetch.
 pub(crate) struct Client {
     inner: reqwest::Client,
@@ -242,14 +245,15 @@ fn build(options: &HttpOptions, timeouts: &Timeouts) -> Result<reqwest::Client, 
 }
 
 fn proxies(proxies: &Proxies) -> Result<Vec<Proxy>, SourceError> {
-    let exempt = || proxies.exempt.as_deref().and_then(NoProxy::from_string);
+    // This machine is never reached through another: a proxy would be told the credentials that go there in clear text.
+    let exempt = format!("{LOOPBACK},{}", proxies.exempt.as_deref().unwrap_or_default());
     let http = proxies.http.as_ref().map(|url| Proxy::http(url.expose_url()));
     let https = proxies.https.as_ref().map(|url| Proxy::https(url.expose_url()));
     let made = http.into_iter().chain(https);
     made.map(|proxy| {
         Ok(proxy
             .map_err(|error| setup("the URL of a proxy is not valid", error))?
-            .no_proxy(exempt()))
+            .no_proxy(NoProxy::from_string(&exempt)))
     })
     .collect()
 }

@@ -237,7 +237,7 @@ fn credentials_are_sent_at_once_and_shown_nowhere() {
     let fetched = run(&options(&server.url(), "main"));
     insta::assert_snapshot!(place(&fetched.message(), &server), @"
     http://HOST/repo/.git: the server asks for credentials
-    hint: give a user name and a password or access token
+    hint: give a password or access token by --git-password-file, and the user name by --git-username
     ");
 
     let in_url = server.url().replace("http://", "http://me:pa%25ss%3Aw%C3%B6rd@");
@@ -264,7 +264,7 @@ fn credentials_do_not_travel_in_clear_text() {
     });
     insta::assert_snapshot!(fetched.message(), @"
     http://git.example.com/repo.git: credentials are not sent over plain http
-    hint: use https, or allow credentials over plain http
+    hint: use https, or allow it by --git-allow-plain-http: anyone on the way can read them
     ");
     let fetched = run(&options("http://me:Pa55@git.example.com/repo.git", "main"));
     assert!(
@@ -695,6 +695,42 @@ fn goes_through_a_proxy_that_it_is_given() {
         invalid.error()
     );
     assert!(!shown.contains("Pa55"), "{shown}");
+}
+
+#[test]
+fn loopback_is_never_reached_through_a_proxy() {
+    let repository = Repository::sample();
+    let login = Some("me:Pa55".to_owned());
+    let server = Server::start(
+        repository.root(),
+        ServerOptions {
+            login,
+            ..ServerOptions::default()
+        },
+    );
+    let proxy = scripted(&repository, |_| Some(status(502, "text/plain", "seen")));
+    let port = server.authority().rsplit(':').next().unwrap().to_owned();
+    for host in ["127.0.0.1", "localhost"] {
+        for exempt in [None, Some("example.com".to_owned())] {
+            let proxies = Proxies {
+                http: Some(ProxyUrl::new(format!("http://{}", proxy.authority()))),
+                exempt,
+                ..Proxies::default()
+            };
+            let http = HttpOptions {
+                proxies,
+                ..HttpOptions::default()
+            };
+            let fetched = run(&SourceOptions {
+                http,
+                credentials: Some(credentials("me", "Pa55")),
+                ..options(&format!("http://{host}:{port}/repo/.git"), "main")
+            });
+            assert_eq!(fetched.commit(), repository.id("HEAD"), "{host}");
+        }
+    }
+    let seen = proxy.take_requests();
+    assert!(seen.is_empty(), "the proxy was asked: {seen:?}");
 }
 
 #[test]

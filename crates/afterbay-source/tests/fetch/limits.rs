@@ -1,10 +1,13 @@
 //! How much is accepted, and what is refused in a tree.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use afterbay_source::{Limits, SourceError, SourceOptions};
 
-use crate::support::{Repository, Server, ServerOptions, cached, listing, noise, options, run};
+use crate::support::{
+    Answer, Repository, Request, Server, ServerOptions, cached, listing, noise, options, respond, run,
+};
 
 fn limited(remote: &str, limits: Limits) -> SourceOptions {
     SourceOptions {
@@ -32,7 +35,7 @@ fn names_every_file_that_is_too_large() {
     /srv/repo: the tree of COMMIT is refused:
       deep/larger.bin: the file has 10000000 bytes, and at most 8388608 are accepted
       large.bin: the file has 8388609 bytes, and at most 8388608 are accepted
-    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
+    hint: change the repository, or raise the limit (--max-file-size)
     ");
     let server = Server::start(repository.root(), ServerOptions::default());
     let remote = run(&options(&server.url(), "main"));
@@ -64,7 +67,7 @@ fn counts_entries_and_bytes() {
     insta::assert_snapshot!(place(&few.message(), &repository), @"
     /srv/repo: the tree of COMMIT is refused:
       dir/b.yaml: with this entry the tree has more than 3 files and directories
-    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
+    hint: change the repository, or raise the limit (--max-files)
     ");
     let small = run(&limited(
         &repository.url(),
@@ -76,7 +79,7 @@ fn counts_entries_and_bytes() {
     insta::assert_snapshot!(place(&small.message(), &repository), @"
     /srv/repo: the tree of COMMIT is refused:
       dir/b.yaml: with this file the tree has more than 14 bytes
-    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
+    hint: change the repository, or raise the limit (--max-tree-size)
     ");
 }
 
@@ -120,7 +123,7 @@ fn paths_have_an_end() {
     /srv/repo: the tree of COMMIT is refused:
       d/d/d/d/d/d/d/d/d/d/d: directories are nested more than 10 deep
       nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…: the path is longer than 100 bytes
-    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
+    hint: change the repository
     ");
 }
 
@@ -145,7 +148,7 @@ fn links_out_of_the_tree_are_refused() {
             /srv/repo: the tree of COMMIT is refused:
               abs: the symbolic link to "/etc/passwd" leaves the tree
               dir/up: the symbolic link to "../../x" leaves the tree
-            hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
+            hint: change the repository
             "#);
         }
     }
@@ -178,7 +181,7 @@ fn names_that_are_dangerous_are_refused() {
       caf�: the name is not allowed: it is not UTF-8
       link: the target of the symbolic link is not a path
       twice: the name is not allowed: it is there twice
-    hint: change the repository, or raise the limit (--max-file-size, --max-files, --max-tree-size)
+    hint: change the repository
     ");
 }
 
@@ -257,6 +260,85 @@ fn what_it_inflates_to_is_bounded() {
     }
 }
 
+/// A server that sends the beginning of a pack and then nothing, so that only what stands there can be judged.
+fn stalling(repository: &Repository, part: fn(usize) -> usize) -> Server {
+    let root = repository.root().to_owned();
+    let script = move |request: &Request| {
+        if !String::from_utf8_lossy(&request.body).contains("command=fetch") {
+            return None;
+        }
+        match respond(request, &root) {
+            Answer::Reply(_, _, body) => Some(Answer::Stall(
+                "application/x-git-upload-pack-result",
+                beginning(&body, part),
+            )),
+            other => Some(other),
+        }
+    };
+    Server::start(
+        repository.root(),
+        ServerOptions {
+            script: Some(Arc::new(script)),
+            ..ServerOptions::default()
+        },
+    )
+}
+
+/// Cuts the pack of an answer off, and puts what is left of it into one line (gitprotocol-common(5)).
+fn beginning(mut body: &[u8], part: fn(usize) -> usize) -> Vec<u8> {
+    let (mut head, mut pack) = (Vec::new(), Vec::new());
+    while let Some((length, _)) = body.split_at_checked(4) {
+        let length = usize::from_str_radix(std::str::from_utf8(length).unwrap(), 16).unwrap();
+        let (line, rest) = body.split_at(length.max(4));
+        match line.get(4) {
+            // Band 1 is the pack.
+            Some(1) => pack.extend_from_slice(&line[5..]),
+            _ if pack.is_empty() => head.extend_from_slice(line),
+            _ => {}
+        }
+        body = rest;
+    }
+    pack.truncate(part(pack.len()));
+    head.extend_from_slice(format!("{:04x}\u{1}", pack.len() + 5).as_bytes());
+    [head, pack].concat()
+}
+
+#[test]
+fn what_is_too_much_is_refused_at_its_header() {
+    // 60 MB in 60 kB; what is sent of it are its first bytes.
+    let giant = Repository::empty();
+    giant.write("giant", vec![b'x'; 60_000_000]);
+    giant.commit("giant");
+    // 12 MB in 20 kB, of which the first half is more than the limit.
+    let many = Repository::empty();
+    for index in 0..40 {
+        many.write(&format!("{index}"), vec![b'0' + index; 300_000]);
+    }
+    many.commit("many");
+    let servers = [
+        stalling(&giant, |length| length / 20),
+        stalling(&many, |length| length / 2),
+    ];
+    for server in servers {
+        let cache = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            inflated_bytes: 3_000_000,
+            ..Limits::default()
+        };
+        let fetched = run(&SourceOptions {
+            limits,
+            ..cached(&server.url(), "main", cache.path())
+        });
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(fetched.message().replace(&server.authority(), "HOST"), @"
+            http://HOST/repo/.git: the objects the server sends inflate to more than 3000000 bytes
+            hint: if the repository is trusted, raise the limit (--max-inflated-size)
+            ");
+        }
+        assert_eq!(packs(cache.path()), "", "something is kept");
+    }
+}
+
 /// The pack files below a cache directory, one a line.
 fn packs(cache: &std::path::Path) -> String {
     let mut names = String::new();
@@ -280,7 +362,7 @@ fn one_object_is_bounded_before_it_is_allocated() {
     let fetched = run(&options(&server.url(), "main"));
     insta::assert_snapshot!(fetched.message().replace(&server.authority(), "HOST"), @"
     http://HOST/repo/.git: an object the server sends inflates to more than 67108864 bytes
-    hint: it is most likely a file: take it out of the repository, or raise the limit of a file's size
+    hint: it is most likely a file: take it out of the repository, or raise the limit (--max-file-size)
     ");
 }
 

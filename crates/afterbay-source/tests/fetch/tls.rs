@@ -78,7 +78,7 @@ fn trusts_nobody_else() {
     );
     insta::assert_snapshot!(fetched.message().replace(&server.authority(), "HOST"), @"
     https://HOST/repo/.git: the tls connection is refused: invalid peer certificate: UnknownIssuer
-    hint: if the certificate is your organization's own, give its authority as CA bundle
+    hint: if the certificate is your organization's own, give its authority by --git-ca-file
     ");
     assert!(server.take_requests().is_empty(), "nothing was said to it");
 }
