@@ -1,5 +1,6 @@
 //! Which revision to fetch, and how.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,7 +34,13 @@ pub(crate) struct SourceArguments {
     reference: String,
 
     /// User name for HTTP basic authentication
-    #[arg(long, value_name = "NAME", env = "AFTERBAY_GIT_USERNAME")]
+    // Some servers take a token for the name, so its value is not shown.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AFTERBAY_GIT_USERNAME",
+        hide_env_values = true
+    )]
     git_username: Option<String>,
 
     /// File with the password or token; without it, the variable `AFTERBAY_GIT_PASSWORD` is read
@@ -67,6 +74,14 @@ pub(crate) struct SourceArguments {
     /// Largest tree accepted, all files together, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().tree_bytes)]
     max_tree_size: u64,
+
+    /// Most that a server may send in one fetch, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().received_bytes)]
+    max_received_size: u64,
+
+    /// Most that what it sends may inflate to, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().inflated_bytes)]
+    max_inflated_size: u64,
 }
 
 impl SourceArguments {
@@ -79,6 +94,8 @@ impl SourceArguments {
         options.limits.file_bytes = self.max_file_size;
         options.limits.entries = self.max_files;
         options.limits.tree_bytes = self.max_tree_size;
+        options.limits.received_bytes = self.max_received_size;
+        options.limits.inflated_bytes = self.max_inflated_size;
         options.http = self.http()?;
         options.on_event = Some(on_event);
         Ok(options)
@@ -100,8 +117,7 @@ impl SourceArguments {
             );
             return Ok(None);
         };
-        // Editors end a file with a line end, and no password does.
-        let password = SecretBytes::new(password.trim_ascii_end().to_vec());
+        let password = SecretBytes::new(without_line_end(&password).to_vec());
         // Servers that take tokens accept any user name; this is the one GitHub documents.
         let username = self
             .git_username
@@ -111,17 +127,7 @@ impl SourceArguments {
     }
 
     fn cache(&self) -> CacheDir {
-        let set = |name: &str| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        let user = || {
-            set("XDG_CACHE_HOME")
-                .filter(|path| path.is_absolute())
-                .or_else(|| set("HOME").map(|home| home.join(".cache")))
-                .map(|directory| directory.join("afterbay"))
-        };
+        let user = || user_cache(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"));
         match self.cache_dir.clone().or_else(user) {
             Some(directory) if !self.no_cache => CacheDir::Path(directory),
             _ => CacheDir::Disabled,
@@ -151,5 +157,77 @@ impl SourceArguments {
             proxies,
             plain_http,
         })
+    }
+}
+
+/// Editors end a file with a line end, which is none of the password; blanks may be.
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+/// Our directory in the user's cache: below `XDG_CACHE_HOME`, which counts only when it is absolute, else below
+/// `~/.cache` (XDG Base Directory Specification).
+fn user_cache(cache: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let set = |value: Option<OsString>| value.filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(cache)
+        .filter(|path| path.is_absolute())
+        .or_else(|| set(home).map(|home| home.join(".cache")))
+        .map(|directory| directory.join("afterbay"))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Passwords and places.
+
+    use clap::{Args as _, Command};
+
+    use super::{SourceArguments, user_cache, without_line_end};
+
+    #[test]
+    fn one_line_end_is_none_of_the_password() {
+        for (text, password) in [
+            ("secret", "secret"),
+            ("secret\n", "secret"),
+            ("secret\r\n", "secret"),
+            ("secret  \n", "secret  "),
+            ("secret\t", "secret\t"),
+            ("secret\n\n", "secret\n"),
+            ("\n", ""),
+            ("", ""),
+        ] {
+            assert_eq!(without_line_end(text.as_bytes()), password.as_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_user_name_may_be_a_token() {
+        let command = SourceArguments::augment_args(Command::new("afterbay"));
+        let name = command
+            .get_arguments()
+            .find(|argument| argument.get_id() == "git_username");
+        assert!(name.unwrap().is_hide_env_values_set());
+    }
+
+    #[test]
+    fn objects_are_kept_in_the_cache_of_the_user() {
+        let place = |cache: Option<&str>, home: Option<&str>| {
+            let place = user_cache(cache.map(Into::into), home.map(Into::into));
+            place.map(|path| path.display().to_string())
+        };
+        let at = |path: &str| Some(path.to_owned());
+        assert_eq!(
+            place(Some("/var/tmp/me"), Some("/srv/me")),
+            at("/var/tmp/me/afterbay")
+        );
+        for unusable in [None, Some(""), Some("tmp/me"), Some("./cache")] {
+            assert_eq!(
+                place(unusable, Some("/srv/me")),
+                at("/srv/me/.cache/afterbay"),
+                "{unusable:?}"
+            );
+            assert_eq!(place(unusable, None), None);
+            assert_eq!(place(unusable, Some("")), None);
+        }
     }
 }
