@@ -140,6 +140,10 @@ impl Cache {
     }
 
     /// Replaces the state file in one step, so that a killed process leaves the old or the new one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ids of commits in the cache of sealed objects"
+    )]
     fn save(&self) -> io::Result<()> {
         let mut text = format!("{STATE_HEADER}\n");
         text.extend(self.tips.iter().map(|id| format!("tip {id}\n")));
@@ -175,6 +179,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(0o700))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a lock file, which is empty")]
 fn lock(directory: &Path, wait: Duration, session: &Session) -> Result<File, SourceError> {
     let path = directory.join("lock");
     let file = OpenOptions::new()

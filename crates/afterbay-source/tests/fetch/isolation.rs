@@ -43,6 +43,7 @@ fn child_process() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace is a program of Linux")]
 fn starts_no_process_and_leaves_nothing() {
     let repository = Repository::sample();
     // What a configuration could start, were it read.
@@ -87,28 +88,31 @@ fn starts_no_process_and_leaves_nothing() {
     assert_eq!(fetched.commit(), repository.id("HEAD"));
 }
 
-/// Runs [`child_process`] with a PATH that holds no program, under `strace` where there is one.
+/// Runs [`child_process`] under `strace`, with a PATH that holds no program and every way to a configuration set.
 fn run_child(remotes: &str, home: &Path) -> String {
     let nothing = tempfile::tempdir().unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let (cache, temporary) = (scratch.path().join("cache"), scratch.path().join("tmp"));
     std::fs::create_dir(&temporary).unwrap();
+    let system = scratch.path().join("system.gitconfig");
+    write_file(&system, std::fs::read(home.join(".gitconfig")).unwrap());
     let trace = scratch.path().join("trace");
     let this = std::env::current_exe().unwrap();
     let strace = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join("strace"))
-        .find(|strace| strace.is_file());
-    let mut command = if let Some(strace) = &strace {
-        let mut command = Command::new(strace);
-        command
-            .args(["-f", "-qq", "-e", "trace=execve,execveat,vfork,fork", "-o"])
-            .arg(&trace)
-            .arg(&this);
-        command
-    } else {
-        println!("skipped: the check of system calls needs strace; install the package strace");
-        Command::new(&this)
-    };
+        .find(|strace| strace.is_file())
+        .expect("this test needs strace; install the package strace");
+    let mut command = Command::new(strace);
+    command
+        .args([
+            "-f",
+            "-qq",
+            "-e",
+            "trace=execve,execveat,vfork,fork,open,openat",
+            "-o",
+        ])
+        .arg(&trace)
+        .arg(&this);
     command.args(["--exact", "isolation::child_process", "--ignored", "--nocapture"]);
     command
         .env_clear()
@@ -122,6 +126,13 @@ fn run_child(remotes: &str, home: &Path) -> String {
         .env("GIT_DIR", "/nowhere")
         .env("GIT_OBJECT_DIRECTORY", "/nowhere")
         .env("GIT_ASKPASS", "/bin/false");
+    // git-config(1): the system's file, the user's, and pairs in the environment.
+    command
+        .env("GIT_CONFIG_SYSTEM", &system)
+        .env("GIT_CONFIG_GLOBAL", &system)
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "url.http://127.0.0.1:1/.insteadOf")
+        .env("GIT_CONFIG_VALUE_0", "http://127.0.0.1");
     command.env(REMOTES, remotes).env(CACHE, &cache);
     let output = command.output().expect("it starts");
     let text = format!(
@@ -130,23 +141,34 @@ fn run_child(remotes: &str, home: &Path) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(output.status.success(), "{text}");
-    if strace.is_some() {
-        let calls = std::fs::read_to_string(&trace).unwrap();
-        // The one call is strace's own, which becomes the test program.
-        let calls: Vec<&str> = calls
-            .lines()
-            .filter(|line| !line.contains("+++") && !line.contains("---"))
-            .collect();
-        assert_eq!(calls.len(), 1, "{calls:?}");
-        assert!(
-            calls[0].contains("execve") && calls[0].contains(this.to_str().unwrap()),
-            "{calls:?}"
-        );
-    }
+    check_calls(&std::fs::read_to_string(&trace).unwrap(), &this);
     assert_eq!(names(&temporary), BTreeSet::new(), "temporary files are left");
     assert_eq!(names(home), BTreeSet::from([".gitconfig".to_owned()]));
     assert_eq!(names(&cache), BTreeSet::from(["git".to_owned()]));
     text
+}
+
+/// No program is started, and no configuration of the user or the system is opened, wherever this machine has it.
+fn check_calls(trace: &str, this: &Path) {
+    let (opened, started): (Vec<&str>, Vec<&str>) = trace
+        .lines()
+        .filter(|line| !line.contains("+++") && !line.contains("---"))
+        .partition(|line| line.contains(" open"));
+    // The one call is strace's own, which becomes the test program.
+    assert_eq!(started.len(), 1, "{started:?}");
+    assert!(
+        started[0].contains("execve") && started[0].contains(this.to_str().unwrap()),
+        "{started:?}"
+    );
+    assert!(
+        opened.iter().any(|line| line.contains("/objects")),
+        "the calls that open files are not in the trace"
+    );
+    let configuration: Vec<&&str> = opened
+        .iter()
+        .filter(|line| line.contains("gitconfig") || line.contains(".config/git"))
+        .collect();
+    assert!(configuration.is_empty(), "{configuration:?}");
 }
 
 /// The names in a folder.

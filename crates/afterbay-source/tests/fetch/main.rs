@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "all of it is tests, and what clippy excepts are only the functions marked so"
 )]
 
