@@ -12,7 +12,14 @@ use crate::error::{RenderError, UnsupportedField, an};
 
 /// The names a kustomization file can have, in kustomize's order.
 const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// What `apiVersion` has to be, if it is there (`Kustomization.EnforceFields` of kustomize).
 const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
+
+/// The same for a Component.
+const COMPONENT_API_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
+
+const COMPONENT: &str = "Component";
 
 /// A kustomization file that this build can apply.
 pub(crate) struct Kustomization {
@@ -112,10 +119,18 @@ pub(crate) fn read(path: TreePath, file: &File) -> (Kustomization, Vec<RenderErr
         namespace: None,
         empty,
     };
+    let is_component = fields
+        .iter()
+        .any(|(field, _, value)| *field == Field::Kind && value.as_plain_str() == Some(COMPONENT));
+    let version = if is_component {
+        COMPONENT_API_VERSION
+    } else {
+        API_VERSION
+    };
     let mut unsupported = Vec::new();
     for (field, key, value) in &fields {
         match field {
-            Field::ApiVersion => reader.api_version(key, value),
+            Field::ApiVersion => reader.api_version(key, value, version),
             Field::Kind => unsupported.extend(reader.kind(key, value)),
             Field::Metadata => reader.metadata(key, value),
             Field::Resources => kustomization.resources = reader.texts(key, value),
@@ -167,7 +182,8 @@ impl Field {
     }
 }
 
-/// Whether kustomize does the same with the field and without it.
+/// Whether kustomize does the same with the field and without it: what is empty is not there, but for warnings of fields
+/// that are deprecated. `fixtures/render/fields-empty` holds its own builds.
 fn has_no_effect(form: Form, value: &Node) -> bool {
     match form {
         _ if value.is_null() => true,
@@ -290,16 +306,15 @@ impl Reader {
         });
     }
 
-    fn api_version(&mut self, key: &str, value: &Node) {
+    fn api_version(&mut self, key: &str, value: &Node, expected: &str) {
         if let Some(version) = self.text(key, value)
-            && version.text != API_VERSION
-            && !version.text.starts_with("kustomize.config.k8s.io/v1alpha")
+            && version.text != expected
         {
             let place = Place::new(self.file.clone(), version.position);
             self.wrong(
                 place,
                 key,
-                format!("is {:?} where {API_VERSION} is expected", version.text),
+                format!("is {:?} where {expected} is expected", version.text),
             );
         }
     }
@@ -309,7 +324,7 @@ impl Reader {
         let kind = self.text(key, value)?;
         match kind.text.as_str() {
             "Kustomization" => None,
-            "Component" => Some(UnsupportedField {
+            COMPONENT => Some(UnsupportedField {
                 field: "kind: Component".to_owned(),
                 ..self.unsupported(key, value, true)
             }),

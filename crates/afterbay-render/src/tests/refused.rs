@@ -115,6 +115,27 @@ fn forms_of_the_kustomization_file() {
     kustomization.yaml:4:1: resources is a string where a list of paths is expected
     kustomization.yaml:5:1: namespace is a list where text is expected
     "#);
+    let version = |version: &str, kind: &str| {
+        let text = format!("apiVersion: kustomize.config.k8s.io/{version}\n{kind}resources: []\n");
+        refusal(&[("kustomization.yaml", &text)], "")
+    };
+    assert_snapshot!(version("v1alpha1", "kind: Kustomization\n"), @r#"kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1alpha1" where kustomize.config.k8s.io/v1beta1 is expected"#);
+    assert_snapshot!(version("v1alpha2", ""), @r#"kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1alpha2" where kustomize.config.k8s.io/v1beta1 is expected"#);
+    assert_snapshot!(version("v1alpha1", "kind: Component\n"), @"
+    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
+      kustomization.yaml:2:1: kind: Component
+    ");
+    assert_snapshot!(version("v1beta1", "kind: Component\n"), @r#"
+    kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1beta1" where kustomize.config.k8s.io/v1alpha1 is expected
+    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
+      kustomization.yaml:2:1: kind: Component
+    "#);
+    let empty = "resources: []\nopenapi: {}\nsortOptions: {}\n";
+    assert_snapshot!(refusal(&[("kustomization.yaml", empty)], ""), @"
+    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
+      kustomization.yaml:2:1: openapi
+      kustomization.yaml:3:1: sortOptions
+    ");
     assert_snapshot!(refusal(&[("kustomization.yaml", "- a\n")], ""), @"kustomization.yaml:1:1: the kustomization file is a list where a map with resources is expected");
     assert_snapshot!(refusal(&[("kustomization.yaml", "a: [\n")], ""), @"kustomization.yaml:1:4: unclosed bracket '['");
     assert_snapshot!(refusal(&[("kustomization.yaml", "resources: []\n---\nresources: []\n")], ""), @"kustomization.yaml:3:1: a second document is ignored by kustomize; keep one document in a kustomization file");
