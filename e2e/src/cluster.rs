@@ -152,7 +152,7 @@ impl Cluster {
         );
         let manifest = format!(
             "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n    afterbay.dev/scenario: {scenario}\n    afterbay.dev/e2e-run: {run:?}\n",
-            scenario = scenario.replace(':', "-"),
+            scenario = label(scenario),
             run = self.run,
         );
         self.kubectl_with_input(&["create", "--filename", "-"], manifest.as_bytes())?
@@ -165,9 +165,56 @@ impl Cluster {
         let _ = self.kubectl(&["delete", "namespace", name, "--wait=false", "--ignore-not-found"]);
     }
 
-    /// Saves what helps to find a fault: events, and objects without the values of Secrets.
-    pub fn keep_evidence(&self, namespace: &str, folder: &Path) {
-        let kinds = "all,configmaps,serviceaccounts,leases";
+    /// Saves what helps to find a fault, for every namespace of a scenario: events, and objects of every kind the server
+    /// has, without the values of Secrets.
+    pub fn keep_evidence(&self, scenario: &str, namespace: &str, folder: &Path) {
+        let kinds = self.kinds();
+        for namespace in self.namespaces(scenario, namespace) {
+            self.keep_namespace(&kinds, &namespace, &folder.join("evidence").join(&namespace));
+        }
+    }
+
+    /// The namespaces that were made for a scenario, and those that it made by applying, whose names begin with its own.
+    fn namespaces(&self, scenario: &str, namespace: &str) -> Vec<String> {
+        let arguments = ["get", "namespaces", "--output", "json"];
+        let list = self.kubectl(&arguments).and_then(Output::success);
+        let list: Value = list
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let items = list["items"].as_array().into_iter().flatten();
+        let names = items.filter_map(|item| {
+            let name = item["metadata"]["name"].as_str()?;
+            let labels = &item["metadata"]["labels"];
+            let is_made = labels["afterbay.dev/scenario"] == label(scenario)
+                && labels["afterbay.dev/e2e-run"] == *self.run;
+            (is_made || name == namespace || name.starts_with(&format!("{namespace}-")))
+                .then(|| name.to_owned())
+        });
+        names.collect()
+    }
+
+    /// Every kind that can be listed in a namespace, custom resources included; Secrets are described, not printed.
+    fn kinds(&self) -> String {
+        let arguments = [
+            "api-resources",
+            "--namespaced",
+            "--verbs",
+            "list",
+            "--output",
+            "name",
+        ];
+        let listed = self
+            .kubectl(&arguments)
+            .map(|output| output.stdout)
+            .unwrap_or_default();
+        let kinds = listed
+            .lines()
+            .filter(|kind| !["secrets", "events", "events.events.k8s.io"].contains(kind));
+        kinds.collect::<Vec<_>>().join(",")
+    }
+
+    fn keep_namespace(&self, kinds: &str, namespace: &str, folder: &Path) {
         for (file, arguments) in [
             ("events.txt", vec!["get", "events", "--namespace", namespace]),
             (
@@ -295,4 +342,9 @@ impl Cluster {
             .success()?;
         serde_json::from_str(&text).context("kubectl config view")
     }
+}
+
+/// The name of a scenario as the value of a label.
+fn label(scenario: &str) -> String {
+    scenario.replace(':', "-")
 }

@@ -82,7 +82,7 @@ fn run_one(environment: &Environment, (name, case): Case) -> Finished {
         if result.is_err() {
             scenario
                 .cluster
-                .keep_evidence(&scenario.namespace, &scenario.folder);
+                .keep_evidence(name, &scenario.namespace, &scenario.folder);
         }
         if !environment.keep {
             scenario.cluster.delete_namespace(&scenario.namespace);

@@ -35,13 +35,19 @@ struct Peer {
 /// Runs one benchmark, or all.
 pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
     fs::create_dir_all(folder())?;
-    let asked = |name| flags.name.is_none_or(|only| only == name);
     let mut figures = Vec::new();
-    if asked(BenchName::Decrypt) {
+    if matches!(flags.name, None | Some(BenchName::Decrypt)) {
         figures.extend(decrypt::run()?);
     }
-    if asked(BenchName::Apply) {
-        figures.extend(apply::run()?);
+    // What is unchanged has been applied before, so both are always run; the name says which is shown.
+    if flags.name != Some(BenchName::Decrypt) {
+        let only = match flags.name {
+            Some(BenchName::ApplyCold) => Some(apply::COLD_NAME),
+            Some(BenchName::ApplyUnchanged) => Some(apply::UNCHANGED_NAME),
+            _ => None,
+        };
+        let applied = apply::run()?.into_iter();
+        figures.extend(applied.filter(|figure| only.is_none_or(|only| figure.name == only)));
     }
     if flags.json {
         for figure in &figures {

@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: every check, each as a lane with its time.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::counts::Counts;
 use crate::flags::{Ci, Cluster, Differential, E2e};
-use crate::shell::{cargo, check, find_program};
+use crate::shell::{cargo, check, find_program, root};
 use crate::{differential, e2e, tidy};
 
 /// What became of a lane. A lane that runs tests brings their counts, any other counts as one check.
@@ -20,7 +21,7 @@ enum Outcome {
 type Lane = (&'static str, fn() -> anyhow::Result<Outcome>);
 
 /// In the order of what fails fastest.
-const LANES: [Lane; 11] = [
+const LANES: [Lane; 12] = [
     ("fmt", || passed(&mut cargo(["fmt", "--all", "--check"]))),
     ("tidy", || tidy::run().map(|()| Outcome::Done(Counts::PASSED))),
     ("deny", deny),
@@ -35,6 +36,7 @@ const LANES: [Lane; 11] = [
     }),
     ("test", test),
     ("differential", differential),
+    ("corpus", corpus),
     ("e2e", || e2e(Redaction::Kept)),
     ("canary", || e2e(Redaction::Removed)),
     ("package", package),
@@ -138,9 +140,41 @@ fn advisories() -> anyhow::Result<Outcome> {
     passed(&mut cargo(["deny", "--workspace", "check", "advisories"]))
 }
 
-/// The tests of the default members, counted.
+/// The tests of the default members, and those of the harness that the scenarios stand on, counted.
 fn test() -> anyhow::Result<Outcome> {
-    let mut command = cargo(["test", "--locked", "--no-fail-fast"]);
+    let mut counts = counted(&mut cargo(["test", "--locked", "--no-fail-fast"]))?;
+    counts += counted(&mut cargo(["test", "--locked", "--package", "e2e", "--lib"]))?;
+    Ok(Outcome::Done(counts))
+}
+
+/// The builds of kustomize's own test data, which is not part of the repository: `AFTERBAY_CORPORA` names the folder that
+/// holds `kustomize/cases`, which may also stand beside the repository.
+fn corpus() -> anyhow::Result<Outcome> {
+    let beside = root().join("../shared/corpora");
+    let folder = std::env::var_os("AFTERBAY_CORPORA").map_or(beside, PathBuf::from);
+    if !folder.join("kustomize/cases").is_dir() {
+        return Ok(Outcome::Skipped(
+            "AFTERBAY_CORPORA names no folder with kustomize/cases".to_owned(),
+        ));
+    }
+    let mut command = cargo(["test", "--locked", "--package", "afterbay-render", "--lib"]);
+    command
+        .args([
+            "--",
+            "--ignored",
+            "corpus_is_built_as_kustomize_builds_it_or_refused",
+        ])
+        .env("AFTERBAY_CORPORA", folder);
+    let counts = counted(&mut command)?;
+    anyhow::ensure!(
+        counts != Counts::default(),
+        "the test of the corpus has another name"
+    );
+    Ok(Outcome::Done(counts))
+}
+
+/// Runs tests, prints what they print, and counts them.
+fn counted(command: &mut Command) -> anyhow::Result<Counts> {
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
@@ -156,7 +190,7 @@ fn test() -> anyhow::Result<Outcome> {
     if !status.success() && counts.failed == 0 {
         anyhow::bail!("cargo test ended with {status}");
     }
-    Ok(Outcome::Done(counts))
+    Ok(counts)
 }
 
 /// Reads `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; …`.

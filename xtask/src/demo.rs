@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
@@ -19,8 +19,9 @@ const INVENTORY: [&str; 4] = ["--inventory", "shop", "--namespace", "default"];
 
 /// Sets everything up, shows two runs, and takes everything away.
 pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
+    let started = Instant::now();
     let flags = E2e {
-        cluster: flags.cluster,
+        cluster: flags.cluster.into(),
         kms: "auto".to_owned(),
         keep: flags.keep,
         only: None,
@@ -28,15 +29,33 @@ pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
         kubeconfig: None,
         context: None,
     };
-    let plan = Plan::new(&flags, &[])?;
+    let plan = Plan::new(&flags, &[], &[e2e::GIT])?;
     println!("building afterbay");
     let binary = e2e::build_binary("dev")?;
+    let built = started.elapsed();
     let environment = Environment::start(&plan, &flags)?;
-    let shop = Shop::new(&environment, binary)?;
-    shop.show()?;
+    let folder = environment.folder.clone();
+    let shown = Shop::new(&environment, binary).and_then(|shop| {
+        let shown = shop.show();
+        // Keys are not left behind, whatever happened; neither is the repository that only they open.
+        if !flags.keep {
+            shop.remove()?;
+        }
+        shown
+    });
+    let took = started.elapsed();
     if flags.keep {
         environment.wait_for_enter();
     }
+    drop(environment);
+    // After a failure the logs of cluster and KMS stay.
+    shown?;
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    println!(
+        "\nthe demo took {:.0} s, {:.0} s of them to build",
+        took.as_secs_f64(),
+        built.as_secs_f64()
+    );
     Ok(())
 }
 
@@ -95,6 +114,10 @@ impl Shop {
         Ok(())
     }
 
+    fn remove(&self) -> anyhow::Result<()> {
+        fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
+    }
+
     fn copy_keys(&self) -> anyhow::Result<()> {
         for key in ["age.txt", "eyaml.pem"] {
             let copy = self.folder.join(key);
@@ -149,11 +172,16 @@ impl Shop {
         Ok(())
     }
 
+    /// The user's configuration could sign commits or start hooks.
     fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new("git");
         command
             .args(arguments)
             .current_dir(self.folder.join("fleet"))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.folder)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null");
         for role in ["AUTHOR", "COMMITTER"] {
             command
@@ -193,6 +221,8 @@ impl Shop {
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
+            .env_clear()
+            .env("HOME", &self.folder)
             .env("KUBECONFIG", &self.kubeconfig)
             .env("SOPS_AGE_KEY_FILE", self.folder.join("age.txt"))
             .env(
@@ -203,6 +233,10 @@ impl Shop {
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("XDG_CACHE_HOME", self.folder.join("cache"));
+        // How the output looks is the terminal's business.
+        for name in ["TERM", "NO_COLOR"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
         command
     }
 }

@@ -45,11 +45,11 @@ pub(crate) struct Environment {
     pub(crate) kms: String,
     /// Logs and evidence.
     pub(crate) folder: PathBuf,
-    _kms: Kms,
-    _cluster: Held,
+    held_kms: Kms,
+    cluster: Held,
 }
 
-/// What has to end with the run; held, not read.
+/// What has to end with the run.
 #[expect(dead_code, reason = "each variant is held for what its drop does")]
 enum Held {
     ControlPlane(Box<ControlPlane>),
@@ -57,13 +57,28 @@ enum Held {
     Existing(Existing),
 }
 
+/// A program of the machine, and the package of Debian that brings it.
+type Program = (&'static str, &'static str);
+
+/// Commits what is applied.
+pub(crate) const GIT: Program = ("git", "git");
+
+/// Makes the certificates of a control plane, and keys and tokens of hiera-eyaml.
+pub(crate) const OPENSSL: Program = ("openssl", "openssl");
+
+/// What the scenarios take from the machine. The last two see which programs are started, and become another user.
+const SCENARIOS: [Program; 4] = [GIT, OPENSSL, ("strace", "strace"), ("setpriv", "util-linux")];
+
 /// Runs the scenarios and says how many ended how.
 pub(crate) fn run(flags: &E2e) -> anyhow::Result<Counts> {
-    let plan = Plan::new(flags, &tools::CLIENTS)?;
+    let plan = Plan::new(flags, &tools::CLIENTS, &SCENARIOS)?;
     let binary = scenarios::build_product(flags)?;
     let scenarios = scenarios::build()?;
     let environment = Environment::start(&plan, flags)?;
     let counts = scenarios::run(&scenarios, &binary, &environment, flags);
+    if !counts.as_ref().is_ok_and(|counts| counts.failed == 0) {
+        environment.keep_logs();
+    }
     if flags.keep {
         environment.wait_for_enter();
     }
@@ -84,20 +99,22 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Decides the lane and builds the pinned tools; what is missing is named before anything starts.
-    pub(crate) fn new(flags: &E2e, clients: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn new(flags: &E2e, clients: &[&str], programs: &[Program]) -> anyhow::Result<Self> {
         let lane = Lane::choose(flags.cluster);
         let kms = choose_kms(&flags.kms, lane);
         let mut needed: Vec<&str> = clients.to_vec();
-        if !needed.contains(&"kubectl") {
-            needed.push("kubectl");
-        }
-        if lane != Lane::Kind {
+        // kind brings a cluster up by itself; what only shows the product on it needs nothing built.
+        if lane != Lane::Kind && !needed.contains(&"kubectl") {
             needed.push("kubectl");
         }
         if lane == Lane::ControlPlane {
             needed.extend(tools::CONTROL_PLANE);
         }
-        refuse_if_missing(lane, &kms, &needed)?;
+        let mut programs = programs.to_vec();
+        if lane == Lane::ControlPlane && !programs.contains(&OPENSSL) {
+            programs.push(OPENSSL);
+        }
+        refuse_if_missing(lane, &kms, &needed, &programs)?;
         tools::ensure(&needed)?;
         Ok(Self { lane, kms })
     }
@@ -150,9 +167,17 @@ impl Environment {
             kubeconfig,
             kms: kms.endpoint.clone(),
             folder,
-            _kms: kms,
-            _cluster: cluster,
+            held_kms: kms,
+            cluster,
         })
+    }
+
+    /// Saves the logs of containers, which go away with them; processes write theirs into the folder.
+    fn keep_logs(&self) {
+        self.held_kms.keep_log(&self.folder);
+        if let Held::Kind(kind) = &self.cluster {
+            kind.keep_logs(&self.folder);
+        }
     }
 
     /// Leaves everything running until the user has seen enough.
@@ -243,7 +268,7 @@ fn choose_kms(wanted: &str, lane: Lane) -> String {
 }
 
 /// Names everything that is missing before anything starts.
-fn refuse_if_missing(lane: Lane, kms: &str, needed: &[&str]) -> anyhow::Result<()> {
+fn refuse_if_missing(lane: Lane, kms: &str, needed: &[&str], programs: &[Program]) -> anyhow::Result<()> {
     let mut missing: Vec<String> = tools::missing(needed).into_iter().collect();
     if lane == Lane::Kind {
         missing.extend(kind::missing());
@@ -259,8 +284,8 @@ fn refuse_if_missing(lane: Lane, kms: &str, needed: &[&str]) -> anyhow::Result<(
             "--kms {other}: neither auto, container, process nor a URL"
         )),
     }
-    for (name, package) in [("git", "git"), ("openssl", "openssl")] {
-        if find_program(&[name]).is_none() {
+    for (name, package) in programs {
+        if find_program(&[*name]).is_none() {
             missing.push(format!("{name}: install Debian's {package}"));
         }
     }

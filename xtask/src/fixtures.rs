@@ -1,7 +1,10 @@
 //! `cargo xtask fixtures`: what the real tools made is remade and compared where every run makes the same bytes, and
 //! verified again where fresh keys make other bytes each time.
 
+mod data_keys;
 mod demo;
+mod scope;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 
 use crate::counts::Counts;
-use crate::e2e::{Environment, Plan};
+use crate::e2e::{Environment, OPENSSL, Plan};
 use crate::flags::{Cluster, E2e, Fixtures};
 use crate::shell::{check, find_program, output, root, target};
 use crate::tools;
@@ -33,8 +36,10 @@ enum Outcome {
 
 type Set = (&'static str, fn(&Run) -> anyhow::Result<Outcome>);
 
-const SETS: [Set; 12] = [
+const SETS: &[Set] = &[
     ("keys: identities", keys),
+    ("keys: data keys and paddings", data_keys::verify),
+    ("source: certificates", tls::verify),
     ("sops: every vector", sops),
     ("gcm: vectors by Go", gcm),
     ("decrypt: sealed files", decrypt),
@@ -42,6 +47,7 @@ const SETS: [Set; 12] = [
     ("yaml: scalars and comments", yaml),
     ("render: by kustomize", |run| render(run, "kustomize")),
     ("render: by Flux", |run| render(run, "flux")),
+    ("render: the scope of kinds", scope::verify),
     ("normalize: by the API server", normalize),
     ("demo: age", demo::age),
     ("demo: eyaml", demo::eyaml),
@@ -123,7 +129,9 @@ fn start() -> anyhow::Result<Environment> {
         kubeconfig: None,
         context: None,
     };
-    Environment::start(&Plan::new(&flags, &TOOLS)?, &flags)
+    let environment = Environment::start(&Plan::new(&flags, &TOOLS, &[OPENSSL])?, &flags)?;
+    crate::demo::create_kms_key(&environment.kms)?;
+    Ok(environment)
 }
 
 impl Run {
@@ -167,7 +175,8 @@ fn scratch() -> anyhow::Result<PathBuf> {
     Ok(scratch)
 }
 
-/// Every identity file is one, and names the public key that it holds.
+/// Every identity file is one, and names the public key that it holds. They are never made anew: everything else is
+/// sealed to them.
 fn keys(run: &Run) -> anyhow::Result<Outcome> {
     for file in [
         "keys/age.txt",
@@ -209,8 +218,12 @@ fn gcm(run: &Run) -> anyhow::Result<Outcome> {
     compare("gcm", &place, &["vectors.txt".into()])
 }
 
-/// The files sealed again open to what the committed ones open to, and the data keys beside them are theirs.
+/// In place, the files are sealed anew, for a new identity. The files sealed again open to what the committed ones
+/// open to, and the data keys beside them are theirs.
 fn decrypt(run: &Run) -> anyhow::Result<Outcome> {
+    if run.remake == Remake::InPlace {
+        output(&mut run.command(folder("decrypt/make.sh")))?;
+    }
     let copy = run.copy("decrypt")?;
     output(&mut run.command(copy.join("make.sh")))?;
     let mut count = 0;
@@ -249,8 +262,16 @@ fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// `check.py` opens every token with openssl, and with hiera-eyaml where it is installed.
+/// In place, `make.sh` makes keys and tokens anew. `check.py` opens every token with openssl, and with hiera-eyaml where
+/// it is installed.
 fn eyaml(run: &Run) -> anyhow::Result<Outcome> {
+    if run.remake == Remake::InPlace {
+        if find_program(&["eyaml"]).is_none() {
+            let reason = "nothing is remade without hiera-eyaml; install Debian's hiera-eyaml";
+            return Ok(Outcome::Skipped(reason.to_owned()));
+        }
+        output(&mut run.command(folder("eyaml/make.sh")))?;
+    }
     let result = run.command("python3").arg(folder("eyaml/check.py")).output()?;
     if result.status.success() {
         return Ok(Outcome::Passed);

@@ -55,6 +55,12 @@ pub(crate) enum BenchName {
     Decrypt,
     /// Applying 1,000 sealed Secrets, cold and unchanged
     Apply,
+    /// Applying them for the first time
+    #[value(name = "apply-cold-1000")]
+    ApplyCold,
+    /// Applying them again with nothing changed
+    #[value(name = "apply-unchanged-1000")]
+    ApplyUnchanged,
 }
 
 #[derive(Debug, Args)]
@@ -67,8 +73,8 @@ pub(crate) struct Ci {
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Where the API server comes from
-    #[arg(long, value_enum, default_value_t = Cluster::Auto)]
-    pub(crate) cluster: Cluster,
+    #[arg(long, value_enum, default_value_t = DemoCluster::Auto)]
+    pub(crate) cluster: DemoCluster,
 
     /// Leave cluster and KMS running until Enter is pressed
     #[arg(long)]
@@ -131,6 +137,27 @@ pub(crate) enum Cluster {
     Kind,
     /// The cluster of a kubeconfig
     Existing,
+}
+
+/// A sample has no place in somebody's own cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoCluster {
+    /// `kind` where Docker answers, else `control-plane`
+    Auto,
+    /// etcd, kube-apiserver and kube-controller-manager as processes
+    ControlPlane,
+    /// A cluster in containers
+    Kind,
+}
+
+impl From<DemoCluster> for Cluster {
+    fn from(cluster: DemoCluster) -> Self {
+        match cluster {
+            DemoCluster::Auto => Self::Auto,
+            DemoCluster::ControlPlane => Self::ControlPlane,
+            DemoCluster::Kind => Self::Kind,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod arrows;
 mod exposure;
 mod files;
+mod purity;
 
 use anyhow::bail;
 
@@ -14,6 +15,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let sources = files::sources(&root)?;
     let mut problems = arrows::check(&arrows::edges()?);
     problems.extend(exposure::check(&sources));
+    problems.extend(purity::check(&sources));
     problems.extend(files::check(&sources));
     for problem in &problems {
         eprintln!("tidy: {problem}");

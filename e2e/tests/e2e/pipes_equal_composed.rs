@@ -1,7 +1,7 @@
 //! The stages joined by pipes leave the same objects in the cluster as the composed command.
 
 use anyhow::ensure;
-use e2e::{EyamlKey, Outcome, Scenario};
+use e2e::{Afterbay, AgeKey, EyamlKey, Outcome, Repository, Scenario};
 use serde_json::{Value, json};
 
 const OBJECTS: [(&str, &str); 4] = [
@@ -18,14 +18,18 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     result
 }
 
-fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
-    let age = scenario.age_key("alice")?;
-    let eyaml = EyamlKey::generate(&scenario.folder.join("eyaml"))?;
-    let repository = scenario.repository()?;
+/// The sample: one base, built for each of the two namespaces.
+fn commit(
+    scenario: &Scenario,
+    repository: &Repository,
+    age: &AgeKey,
+    eyaml: &EyamlKey,
+    second: &str,
+) -> anyhow::Result<String> {
     let database = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: database\n  labels: {app: shop}\n  annotations: {note: \"yes\"}\n\
                     type: example.com/database\ndata:\n  blob: AP8Q\n  user: b2xk\nstringData:\n  user: shop\n  empty: \"\"\n  \
                     password: |\n    correct\n    horse\n";
-    repository.write("base/database.yaml", scenario.sops().encrypt(database, &age)?)?;
+    repository.write("base/database.yaml", scenario.sops().encrypt(database, age)?)?;
     repository.write(
         "base/legacy.yaml",
         format!(
@@ -51,7 +55,34 @@ fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
     }
     // Nothing that the build does not read has to be opened.
     repository.write("unrelated/broken.yaml", "sops: {}\n")?;
-    let commit = repository.commit("first")?;
+    repository.commit("first")
+}
+
+/// Arguments, input and output of a stage.
+type Stage<'a> = (&'a [&'a str], &'a [u8], &'a [u8]);
+
+/// Neither the order of a map, which each process makes anew, nor the clock or the environment shows.
+fn makes_the_same_bytes(afterbay: &Afterbay, stages: &[Stage<'_>]) -> anyhow::Result<()> {
+    let elsewhere = afterbay
+        .clone()
+        .env("TZ", "Asia/Kathmandu")
+        .env("LANG", "tr_TR.UTF-8");
+    for (arguments, input, output) in stages {
+        for _ in 0..3 {
+            ensure!(
+                elsewhere.bytes(arguments.iter().copied(), input)? == *output,
+                "{arguments:?} made other bytes"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
+    let age = scenario.age_key("alice")?;
+    let eyaml = EyamlKey::generate(&scenario.folder.join("eyaml"))?;
+    let repository = scenario.repository()?;
+    let commit = commit(scenario, &repository, &age, &eyaml, second)?;
     let (age, eyaml) = (age.path(), eyaml.private_key.display().to_string());
     let afterbay = scenario.afterbay();
 
@@ -76,6 +107,25 @@ fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
     let opened = afterbay.bytes(["decrypt", "--path", "piped", "--age-key-file", &age], &fetched)?;
     let rendered = afterbay.bytes(["render", "--path", "piped"], &opened)?;
     let normalized = afterbay.bytes(["normalize", "--eyaml-private-key-file", &eyaml], &rendered)?;
+    let stages: [Stage; 4] = [
+        (
+            &["fetch", "--url", &repository.url(), "--ref", "main"],
+            b"",
+            &fetched,
+        ),
+        (
+            &["decrypt", "--path", "piped", "--age-key-file", &age],
+            &fetched,
+            &opened,
+        ),
+        (&["render", "--path", "piped"], &opened, &rendered),
+        (
+            &["normalize", "--eyaml-private-key-file", &eyaml],
+            &rendered,
+            &normalized,
+        ),
+    ];
+    makes_the_same_bytes(&afterbay, &stages)?;
     let piped = afterbay
         .run_with_input(["apply", "--filename", "-", "--output", "json"], &normalized)?
         .expect_success()?;

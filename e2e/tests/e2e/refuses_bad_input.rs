@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, ensure};
-use e2e::{AgeKey, Guarded, Outcome, Refusal, Repository, Scenario, tamper};
+use e2e::{AgeKey, GitServer, Guarded, Outcome, Refusal, Repository, Scenario, tamper};
 
 /// Files of a revision that is refused.
 struct Case {
@@ -47,6 +47,9 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     if let Err(error) = sources(scenario, &guarded, &key) {
         failures.push(format!("source: {error:#}"));
     }
+    if let Err(error) = limits(scenario, &guarded) {
+        failures.push(format!("limits: {error:#}"));
+    }
     ensure!(failures.is_empty(), "{}", failures.join("\n---\n"));
 
     let repository = guarded.repository("accepted")?;
@@ -54,7 +57,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     guarded.accepts(
         &scenario.afterbay(),
         &repository,
-        &["--age-key-file", &key.path()],
+        &["--age-key-file", &key.path(), "--max-file-size", "11000000"],
     )?;
     let value = scenario
         .cluster
@@ -68,7 +71,12 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         "{windows}"
     );
     let long = scenario.cluster.names(&scenario.namespace, "configmap")?;
-    ensure!(long.iter().any(|name| name == "long"), "{long:?}");
+    ensure!(
+        ["long", "large"]
+            .iter()
+            .all(|wanted| long.iter().any(|name| name == wanted)),
+        "{long:?}"
+    );
     Ok(Outcome::Passed)
 }
 
@@ -127,6 +135,9 @@ fn sealed_files(sealed: &str) -> anyhow::Result<Vec<Case>> {
         .context("no token")?;
     let truncated = token.replace("data:", "data:%");
     let half = &token[..token.len() / 2];
+    // The text ends in the middle of a group of four.
+    let (data, rest) = token.split_once(",iv:").context("no data in the token")?;
+    let cut = format!("{},iv:{rest}", &data[..data.len() - 3]);
     let cases = [
         (
             "no-metadata",
@@ -162,6 +173,11 @@ fn sealed_files(sealed: &str) -> anyhow::Result<Vec<Case>> {
             vec![&password, "stringData.password", "not base64"],
         ),
         (
+            "truncated-base64",
+            sealed.replace(token, &cut),
+            vec![&password, "stringData.password", "not base64"],
+        ),
+        (
             "half-a-token",
             sealed.replace(token, half),
             vec![&password, "stringData.password", "truncated"],
@@ -191,11 +207,22 @@ fn huge() -> Vec<Case> {
     for level in 1..=2_000 {
         let _ = writeln!(block, "{}a:", "  ".repeat(level));
     }
+    // Maps that deep would fill 50 MB with their indentation; lists in lists need two characters a level.
+    let lists = format!("{HEAD}data:\n  deep:\n    {}x\n", "- ".repeat(10_000));
+    let sealed = format!(
+        "{{\"data\":{}1{},\"sops\":{{\"mac\":\"ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\",\"version\":\"3.13.3\"}}}}",
+        "{\"a\":".repeat(10_000),
+        "}".repeat(10_000)
+    );
     let json = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     vec![
         Case::new("alias-bomb", 11, &["bad.yaml:"]).with("bad.yaml", bomb),
         Case::new("deep-flow", 11, &["bad.yaml:6", "deep"]).with("bad.yaml", flow),
         Case::new("deep-block", 11, &["bad.yaml:"]).with("bad.yaml", block),
+        Case::new("deep-lists", 11, &["bad.yaml:7", "deep"]).with("bad.yaml", lists),
+        Case::new("deep-sealed-json", 12, &["bad.json:1"])
+            .with("bad.json", sealed)
+            .with("kustomization.yaml", "resources: [kept.yaml, bad.json]\n"),
         Case::new("deep-json", 11, &["bad.json:1"])
             .with("bad.json", json)
             .with("kustomization.yaml", "resources: [kept.yaml, bad.json]\n"),
@@ -259,6 +286,41 @@ fn sources(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::
     Ok(())
 }
 
+/// Each limit on a repository, lowered by its flag; the message names the flag.
+fn limits(scenario: &Scenario, guarded: &Guarded<'_>) -> anyhow::Result<()> {
+    let repository = guarded.repository("limits")?;
+    repository.write("more.yaml", HEAD)?;
+    repository.commit("first")?;
+    let server = GitServer::start(&scenario.folder, None)?;
+    let (local, remote) = (repository.url(), server.url("limits"));
+    let cases: [(&str, &str, &str, &str); 7] = [
+        (&local, "--max-file-size", "10", "kept.yaml"),
+        (&local, "--max-files", "1", "more.yaml"),
+        (&local, "--max-tree-size", "90", "more.yaml"),
+        (&remote, "--max-files", "1", "more.yaml"),
+        (&remote, "--max-tree-size", "90", "more.yaml"),
+        (&remote, "--max-received-size", "90", "sends more than 90 bytes"),
+        (
+            &remote,
+            "--max-inflated-size",
+            "90",
+            "inflate to more than 90 bytes",
+        ),
+    ];
+    let mut failures = Vec::new();
+    for (url, flag, limit, says) in cases {
+        let arguments = ["--inventory", "guarded", "--prune", "--no-cache", flag, limit];
+        let afterbay = scenario.afterbay();
+        let arguments = afterbay.apply_arguments(url, &arguments);
+        let says = [says, "hint:", flag];
+        if let Err(error) = guarded.refuses_run(&afterbay, &arguments, Refusal::new(10, &says)) {
+            failures.push(format!("{flag} {limit}: {error:#}"));
+        }
+    }
+    ensure!(failures.is_empty(), "{}", failures.join("\n---\n"));
+    Ok(())
+}
+
 fn odd_and_fine(repository: &Repository, sealed: &str) -> anyhow::Result<()> {
     let windows = format!(
         "\u{feff}{}data:\n  key: value\n  text: |\n    one\n    two\n",
@@ -276,5 +338,11 @@ fn odd_and_fine(repository: &Repository, sealed: &str) -> anyhow::Result<()> {
         let _ = writeln!(long, "  k{number}: v");
     }
     repository.write("long.yaml", long)?;
+    // 10 MB, most of them comments: the object is small.
+    let mut large = HEAD.replace("odd", "large");
+    while large.len() < 10_500_000 {
+        let _ = writeln!(large, "# {}", "x".repeat(1000));
+    }
+    repository.write("large.yaml", large)?;
     Ok(())
 }

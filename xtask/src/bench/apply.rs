@@ -7,10 +7,14 @@ use super::input::{Input, NAMESPACE};
 use super::measure::{Cost, Program};
 use super::requests::{self, Requests};
 use super::{Figure, binary, folder};
-use crate::e2e::{Environment, Plan};
+use crate::e2e::{Environment, GIT, Plan};
 use crate::flags::{Cluster, E2e};
 use crate::shell::output;
 use crate::tools;
+
+/// The names of the two benchmarks.
+pub(super) const COLD_NAME: &str = "apply-cold-1000";
+pub(super) const UNCHANGED_NAME: &str = "apply-unchanged-1000";
 
 /// Published with the benchmark; measured on another machine with 2 cores, so good for orientation only.
 const FLUX: &str = "flux kustomize-controller 1.9.4 (published, another machine)";
@@ -47,7 +51,7 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
         kubeconfig: None,
         context: None,
     };
-    let plan = Plan::new(&flags, &["sops", "age-keygen", "kubectl"])?;
+    let plan = Plan::new(&flags, &["sops", "age-keygen", "kubectl"], &[GIT])?;
     let afterbay = binary()?;
     let input = Input::get()?;
     let environment = Environment::start(&plan, &flags)?;
@@ -77,7 +81,7 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
         .env("SOPS_AGE_KEY_FILE", &input.identity)
         .env("XDG_CACHE_HOME", &cache);
     let mut figures = Vec::new();
-    for (name, published) in [("apply-cold-1000", COLD), ("apply-unchanged-1000", UNCHANGED)] {
+    for (name, published) in [(COLD_NAME, COLD), (UNCHANGED_NAME, UNCHANGED)] {
         eprintln!("{name}");
         let before = requests::count(&environment.kubeconfig)?;
         let cost = program.run()?;

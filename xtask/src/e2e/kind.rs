@@ -52,6 +52,20 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Saves the logs of the node: containers, kubelet, system.
+    pub(crate) fn keep_logs(&self, folder: &Path) {
+        let mut command = Command::new("kind");
+        command
+            .args(["export", "logs", "--name", &self.name])
+            .arg(folder.join("kind"));
+        let saved = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !saved.is_ok_and(|status| status.success()) {
+            eprintln!("kind export logs saved nothing");
+        }
+    }
+}
+
 impl Drop for Kind {
     fn drop(&mut self) {
         let mut command = Command::new("kind");

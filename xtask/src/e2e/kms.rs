@@ -28,10 +28,10 @@ const SETTINGS: [(&str, &str); 4] = [
 pub(crate) struct Kms {
     /// Its URL.
     pub(crate) endpoint: String,
-    _running: Running,
+    running: Running,
 }
 
-/// What has to end with the run; held, not read.
+/// What has to end with the run.
 #[expect(dead_code, reason = "each variant is held for what its drop does")]
 enum Running {
     Elsewhere,
@@ -60,7 +60,7 @@ impl Kms {
     pub(crate) fn elsewhere(endpoint: &str) -> Self {
         Self {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
-            _running: Running::Elsewhere,
+            running: Running::Elsewhere,
         }
     }
 
@@ -85,7 +85,7 @@ impl Kms {
         server.wait_until(PATIENCE, || is_ready(port))?;
         Ok(Self {
             endpoint: format!("http://127.0.0.1:{port}"),
-            _running: Running::Process(server),
+            running: Running::Process(server),
         })
     }
 
@@ -123,8 +123,26 @@ impl Kms {
         }
         Ok(Self {
             endpoint: format!("http://127.0.0.1:{port}"),
-            _running: Running::Container(container),
+            running: Running::Container(container),
         })
+    }
+}
+
+impl Kms {
+    /// Saves the log of a container; a process writes its own.
+    pub(crate) fn keep_log(&self, folder: &Path) {
+        let Running::Container(container) = &self.running else {
+            return;
+        };
+        let save = || -> anyhow::Result<()> {
+            let log = fs::File::create(folder.join("localstack.log"))?;
+            let mut command = Command::new("docker");
+            command.args(["logs", &container.name]);
+            check(command.stdout(log.try_clone()?).stderr(log))
+        };
+        if let Err(error) = save() {
+            eprintln!("the log of LocalStack is not saved: {error:#}");
+        }
     }
 }
 

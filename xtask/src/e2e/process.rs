@@ -195,6 +195,51 @@ mod tests {
         assert!(ends(&child));
     }
 
+    /// Not a test by itself: [`ctrl_c_leaves_no_process`] runs it in a process of its own, as `cargo xtask e2e` is one.
+    #[test]
+    #[ignore = "run by another test"]
+    fn runner() {
+        let folder = std::path::PathBuf::from(std::env::var_os("AFTERBAY_TEST_FOLDER").unwrap());
+        let parent = |name: &str| {
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", "sleep 100 & echo $! >\"$0\"; wait"])
+                .arg(folder.join(name));
+            command
+        };
+        let _server = Server::start("server", &mut parent("first"), &folder).unwrap();
+        let mut scenarios = Group::start(&mut parent("second")).unwrap();
+        scenarios.wait().unwrap();
+    }
+
+    #[test]
+    fn ctrl_c_leaves_no_process() {
+        use std::os::unix::process::ExitStatusExt as _;
+        let folder = crate::shell::target().join(format!("ctrl-c-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut runner = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "e2e::process::tests::runner", "--ignored"])
+            .env("AFTERBAY_TEST_FOLDER", &folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let numbers = || ["first", "second"].map(|name| read(name).trim().to_owned());
+        while numbers().contains(&String::new()) && started.elapsed() < Duration::from_secs(20) {
+            sleep(Duration::from_millis(20));
+        }
+        let children = numbers();
+        assert!(children.iter().all(|child| is_alive(child)), "{children:?}");
+
+        let mut interrupt = Command::new("sh");
+        interrupt.args(["-c", "kill -s INT \"$1\"", "kill", &runner.id().to_string()]);
+        assert!(interrupt.status().unwrap().success());
+        assert_eq!(runner.wait().unwrap().signal(), Some(2));
+        assert!(children.iter().all(|child| ends(child)), "{children:?} are left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn a_watchdog_whose_pipe_closes_ends_the_group() {
         let (group, child) = group();

@@ -10,7 +10,7 @@ use super::Environment;
 use super::process::Group;
 use crate::counts::Counts;
 use crate::flags::E2e;
-use crate::shell::{cargo, check, target};
+use crate::shell::{cargo, check, e2e_target, target};
 use crate::tools;
 
 /// The scenario that looks for secrets in every output.
@@ -23,10 +23,16 @@ pub(crate) fn build_binary(profile: &str) -> anyhow::Result<PathBuf> {
 
 /// Builds the product that the flags ask for.
 pub(super) fn build_product(flags: &E2e) -> anyhow::Result<PathBuf> {
-    let variable = flags
-        .without_redaction
-        .then_some(("AFTERBAY_BUILD_WITHOUT_REDACTION", "1"));
-    build_with("dev", variable.as_slice())
+    if !flags.without_redaction {
+        return build_binary("dev");
+    }
+    let built = build_with("dev", &[("AFTERBAY_BUILD_WITHOUT_REDACTION", "1")])?;
+    // Moved at once: nobody may take it for the product. The next build puts that in its place.
+    let folder = e2e_target().join("without-redaction");
+    fs::create_dir_all(&folder)?;
+    let moved = folder.join("afterbay-without-redaction");
+    fs::rename(&built, &moved).with_context(|| format!("cannot move {}", built.display()))?;
+    Ok(moved)
 }
 
 fn build_with(profile: &str, variables: &[(&str, &str)]) -> anyhow::Result<PathBuf> {

@@ -248,6 +248,67 @@ mod tests {
     }
 
     #[test]
+    fn every_crate_that_only_one_may_link_is_found() {
+        for (name, owners, reason) in OWNED {
+            // `aws-` stands for all that begin so.
+            let to = if name.ends_with('-') {
+                format!("{name}sdk-kms")
+            } else {
+                name.to_owned()
+            };
+            for from in STAGES
+                .into_iter()
+                .chain(["afterbay-manifest", "afterbay-pipeline", "afterbay"])
+            {
+                for dev in [false, true] {
+                    let in_tests = format!("{from} (dev)");
+                    let owned = owners.contains(&from) || (dev && owners.contains(&in_tests.as_str()));
+                    let added = Edge {
+                        dev,
+                        ..edge(from, &to)
+                    };
+                    let problems = check(&[added]);
+                    let pure = !dev && PURE.contains(&from) && IO.contains(&to.as_str());
+                    assert_eq!(
+                        problems.len(),
+                        usize::from(!owned),
+                        "{from} -> {to}, dev {dev}: {problems:?}"
+                    );
+                    assert!(owned || pure || problems[0].ends_with(reason), "{problems:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_crate_that_does_io_is_found_where_there_is_none() {
+        for from in PURE {
+            for to in IO {
+                assert_eq!(check(&[edge(from, to)]).len(), 1, "{from} -> {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_arrow_that_tests_may_not_have_is_found() {
+        for (from, to) in [
+            ("afterbay-render", "afterbay-source"),
+            ("afterbay-sops", "afterbay-keys"),
+            ("afterbay-decrypt", "afterbay-apply"),
+            ("afterbay-normalize", "kube"),
+            ("afterbay-render", "age"),
+            ("e2e", "afterbay-apply"),
+            ("xtask", "afterbay-manifest"),
+        ] {
+            let dev = Edge {
+                dev: true,
+                ..edge(from, to)
+            };
+            assert_eq!(check(&[dev]).len(), 1, "{from} -> {to}");
+        }
+    }
+
+    #[test]
     fn tests_may_use_fixtures_and_the_product_may_not() {
         let dev = Edge {
             dev: true,

@@ -109,13 +109,8 @@ fn exposes(source: &Source) -> bool {
     if !source.path.starts_with("crates/") || source.is_test() {
         return false;
     }
-    // Unit tests stand at the end of a file.
-    let product = source
-        .text
-        .split("#[cfg(test)]\nmod tests {")
-        .next()
-        .unwrap_or_default();
-    let code = product
+    let code = source
+        .product()
         .lines()
         .map(str::trim)
         .filter(|line| !line.starts_with("//"));

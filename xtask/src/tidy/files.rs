@@ -38,6 +38,12 @@ impl Source {
             || path.contains("/testing/")
             || path.contains("/examples/")
     }
+
+    /// The text without the unit tests, which stand at the end of a file.
+    pub(super) fn product(&self) -> &str {
+        let parts = self.text.split("#[cfg(test)]\nmod tests {");
+        parts.into_iter().next().unwrap_or_default()
+    }
 }
 
 /// Every Rust file outside build output.

@@ -1,6 +1,6 @@
 //! Decrypts every file named on the command line with rops, in one process, and prints how many worked.
 //!
-//! The peer of `cargo xtask bench decrypt`. Identities come from `ROPS_AGE_KEY_FILE`.
+//! The peer of `cargo xtask bench decrypt`. Identities come from `ROPS_AGE`.
 
 use std::process::ExitCode;
 
