@@ -236,6 +236,8 @@ pub struct SopsErrors {
     pub errors: Vec<SopsError>,
     /// How many more there are.
     pub more: usize,
+    /// Whether sops may read on where one of them stopped the reading.
+    pub(crate) only_here: bool,
 }
 
 impl SopsErrors {
@@ -284,6 +286,7 @@ pub(crate) struct ErrorList {
     file: TreePath,
     errors: Vec<SopsError>,
     more: usize,
+    only_here: bool,
 }
 
 impl ErrorList {
@@ -292,7 +295,14 @@ impl ErrorList {
             file: file.clone(),
             errors: Vec::new(),
             more: 0,
+            only_here: false,
         }
+    }
+
+    /// An error of which it is not sure that sops stops at it as well.
+    pub(crate) fn push_only_here(&mut self, error: SopsError) {
+        self.only_here = true;
+        self.push(error);
     }
 
     pub(crate) fn push(&mut self, error: SopsError) {
@@ -308,6 +318,7 @@ impl ErrorList {
             self.push(error);
         }
         self.more += other.more;
+        self.only_here |= other.only_here;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -328,6 +339,7 @@ impl ErrorList {
             file: self.file,
             errors: self.errors,
             more: self.more,
+            only_here: self.only_here,
         }
     }
 }

@@ -15,9 +15,12 @@ const MAX_EXPANDED: usize = 400_000;
 
 /// Loads one document; its root is a mapping whose scalars are all [`ElementKind::Opened`] with plain
 /// provenance. What is wrong is added to `errors`.
+///
+/// SOPS runs go-yaml's decoder over the first document only, so in later ones it passes over what only that refuses.
 pub(crate) fn load(file: &TreePath, document: &Document, errors: &mut ErrorList) -> Document {
     let mut loader = Loader {
         file,
+        is_first: document.index == 0,
         errors,
         anchors: HashMap::new(),
         expanded: 0,
@@ -47,6 +50,7 @@ enum Anchor {
 
 struct Loader<'a> {
     file: &'a TreePath,
+    is_first: bool,
     errors: &'a mut ErrorList,
     anchors: HashMap<&'a str, Anchor>,
     expanded: usize,
@@ -78,12 +82,25 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// What sops refuses in every document.
     fn refuse(&mut self, position: Position, message: impl Into<String>) {
+        let error = self.syntax(position, message.into());
+        self.errors.push(error);
+    }
+
+    /// What sops refuses, for sure, in the first document only.
+    fn refuse_here(&mut self, position: Position, message: impl Into<String>) {
+        let error = self.syntax(position, message.into());
+        if self.is_first {
+            self.errors.push(error);
+        } else {
+            self.errors.push_only_here(error);
+        }
+    }
+
+    fn syntax(&self, position: Position, message: String) -> SopsError {
         let place = Place::new(self.file.clone(), position);
-        self.errors.push(SopsError::Syntax {
-            place,
-            message: message.into(),
-        });
+        SopsError::Syntax { place, message }
     }
 
     fn element(&mut self, source: &'a Element) -> Element {
@@ -125,7 +142,7 @@ impl<'a> Loader<'a> {
         let nothing = element(ElementKind::Opened(Scalar::Null, Provenance::PLAIN), position);
         match self.anchors.get(name) {
             Some(Anchor::Closed { depth, .. }) if self.depth + depth > yaml::MAX_DEPTH => {
-                self.refuse(
+                self.refuse_here(
                     position,
                     format!("aliases nest values deeper than {} levels", yaml::MAX_DEPTH),
                 );
@@ -138,14 +155,14 @@ impl<'a> Loader<'a> {
                 }
                 // Said once: the next alias would say the same.
                 if before <= MAX_EXPANDED {
-                    self.refuse(
+                    self.refuse_here(
                         position,
                         format!("aliases expand to more than {MAX_EXPANDED} values"),
                     );
                 }
             }
             Some(Anchor::Open) => {
-                self.refuse(position, format!("the value of anchor `{name}` contains itself"));
+                self.refuse_here(position, format!("the value of anchor `{name}` contains itself"));
             }
             None => self.refuse(position, format!("unknown anchor `{name}`")),
         }
@@ -165,7 +182,7 @@ impl<'a> Loader<'a> {
         };
         let scalar = scalar.unwrap_or_else(|message| {
             let path = self.path.clone();
-            self.refuse(source.position, format!("{path}: {message}"));
+            self.refuse_here(source.position, format!("{path}: {message}"));
             Scalar::Null
         });
         ElementKind::Opened(scalar, Provenance::PLAIN)
@@ -204,7 +221,7 @@ impl<'a> Loader<'a> {
             self.path.push(Segment::Key(name.clone()));
             if !seen.insert(name.clone()) {
                 let path = self.path.clone();
-                self.refuse(
+                self.refuse_here(
                     key.position,
                     format!("{path}: the key stands twice in its map; remove one"),
                 );
@@ -212,7 +229,7 @@ impl<'a> Loader<'a> {
             let value = self.element(value);
             if is_merge_key(key) && !can_be_merged(&value) {
                 let path = self.path.clone();
-                self.refuse(
+                self.refuse_here(
                     key.position,
                     format!("{path}: `<<` takes a map or a list of maps"),
                 );

@@ -108,7 +108,7 @@ pub(crate) fn read(file: &TreePath, block: &Element, errors: &mut ErrorList) -> 
     };
     let fields = Fields::of(block);
     let metadata = reader.metadata(&fields);
-    let keys = reader.keys(&fields, metadata.shamir_threshold);
+    let keys = reader.keys(&fields, &metadata);
     (!reader.failed).then_some((metadata, keys))
 }
 

@@ -14,6 +14,16 @@ use crate::{Format, MacScope, SopsError, SopsErrors, TokenProblem};
 /// How many values must fail, and none open, before it is the key that is wrong and not the values.
 const TELLING: usize = 3;
 
+/// What a comment among the items of a list, where SOPS seals it as an item, is to the items behind it, under the
+/// rules that go by comments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListComments {
+    /// An item like any other, which ends what the comments before it say: so reads SOPS, to its own undoing.
+    Items,
+    /// A comment like any other: so writes SOPS.
+    Comments,
+}
+
 /// What one part is opened with.
 #[derive(Clone, Copy)]
 pub(crate) struct Opening<'a> {
@@ -23,6 +33,7 @@ pub(crate) struct Opening<'a> {
     /// What the provenance of opened values says.
     pub(crate) integrity: Integrity,
     pub(crate) format: Format,
+    pub(crate) list_comments: ListComments,
 }
 
 /// What the walk found out.
@@ -35,6 +46,8 @@ pub(crate) struct Walked {
     pub(crate) plain_comments: Option<(usize, Position)>,
     /// Encrypted comments that did not open.
     pub(crate) sealed_comments: Option<(usize, Position)>,
+    /// Whether an item of a list opened to a comment.
+    pub(crate) list_comments: bool,
 }
 
 impl Opening<'_> {
@@ -54,6 +67,7 @@ impl Opening<'_> {
             refused: 0,
             plain_comments: None,
             sealed_comments: None,
+            list_comments: false,
         };
         for document in documents {
             walk.document = document.index;
@@ -116,6 +130,7 @@ struct Walk<'a> {
     refused: usize,
     plain_comments: Option<(usize, Position)>,
     sealed_comments: Option<(usize, Position)>,
+    list_comments: bool,
 }
 
 impl Walk<'_> {
@@ -134,6 +149,7 @@ impl Walk<'_> {
             encrypted: self.encrypted,
             plain_comments: self.plain_comments,
             sealed_comments: self.sealed_comments,
+            list_comments: self.list_comments,
         })
     }
 
@@ -142,11 +158,18 @@ impl Walk<'_> {
             self.refused += 1;
         }
         let place = Place::new(self.opening.file.clone(), position);
-        self.errors.push(SopsError::Value {
+        // Sops prints its own structure in place of such a value.
+        let only_here = problem == TokenProblem::CommentAsValue;
+        let error = SopsError::Value {
             place,
             path: self.path.clone(),
             problem,
-        });
+        };
+        if only_here {
+            self.errors.push_only_here(error);
+        } else {
+            self.errors.push(error);
+        }
     }
 
     fn mapping(&mut self, pairs: &mut [Pair], mut scope: Scope<'_>) {
@@ -193,14 +216,20 @@ impl Walk<'_> {
                     let opened = self.value(element, scope);
                     self.path.pop();
                     index += 1;
-                    if let Some(text) = opened {
-                        *item = Item::Comment(Comment {
-                            text: text.into(),
-                            position: element.position,
-                            inline: false,
-                        });
+                    let Some(text) = opened else {
+                        scope.value_passed();
+                        continue;
+                    };
+                    match self.opening.list_comments {
+                        ListComments::Items => scope.value_passed(),
+                        ListComments::Comments => scope.comment(&text),
                     }
-                    scope.value_passed();
+                    self.list_comments = true;
+                    *item = Item::Comment(Comment {
+                        text: text.into(),
+                        position: element.position,
+                        inline: false,
+                    });
                 }
             }
         }

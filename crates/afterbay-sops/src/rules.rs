@@ -25,6 +25,14 @@ impl SelectionRule {
         Self::UnencryptedSuffix("_unencrypted".to_owned())
     }
 
+    /// Whether comments decide.
+    pub(crate) fn is_by_comment(&self) -> bool {
+        matches!(
+            self,
+            Self::UnencryptedCommentRegex(_) | Self::EncryptedCommentRegex(_)
+        )
+    }
+
     fn selects_key(&self, key: &str) -> bool {
         match self {
             Self::UnencryptedSuffix(suffix) | Self::EncryptedSuffix(suffix) => key.ends_with(suffix),

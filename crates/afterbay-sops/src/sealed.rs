@@ -15,7 +15,14 @@
 //!    several in a row with copies of the same one. The documents without a block are plain.
 //!
 //! So a stream that SOPS accepts is never read differently. The second reading is not tried as long as the
-//! first cannot be decided, because the data key of the first document is missing.
+//! first cannot be decided: because the data key of the first document is missing, or because what stopped it
+//! here would not stop SOPS, such as a key that stands twice in a later document.
+//!
+//! # Comments in lists
+//!
+//! Under the rules that go by comments SOPS cannot open what it sealed itself where a comment in a list is
+//! encrypted: it no longer sees that it is a comment. If that reading fails, the one that sees it is tried, and
+//! counts only with a verified MAC.
 
 mod opened;
 

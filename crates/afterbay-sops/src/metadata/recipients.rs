@@ -1,13 +1,15 @@
 //! The wrapped data keys of a block, and the order in which they are tried.
 
+use std::collections::BTreeSet;
+
 use afterbay_manifest::{
     AwsKmsKey, AzureKeyVaultKey, GcpKmsKey, KeyKind, PgpKey, UnsupportedKey, VaultKey, WrappedKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use super::Reader;
 use super::weak::Fields;
+use super::{Metadata, Reader};
 use crate::timestamp::Timestamp;
 
 /// The kinds in the order of SOPS's default decryption order: age and PGP, then as they stand in a group
@@ -31,9 +33,66 @@ pub(crate) struct Keys {
     pub(crate) needed: usize,
 }
 
+/// The contexts with which a version of SOPS before 3.3.0 may have called AWS KMS in place of the one it wrote down.
+///
+/// It gave every entry the value of one of them, whichever came last (mozilla/sops#435). SOPS tries them for the first
+/// such key of the file only, all others before (`cmd/sops/common`, `RecoverDataKeyFromBuggyKMS`); here they stand at the
+/// end of the group of each.
+fn contexts_before_3_3(key: &AwsKmsKey) -> impl Iterator<Item = AwsKmsKey> + '_ {
+    let values: BTreeSet<&String> = key.context.values().collect();
+    let several = values.len() > 1;
+    values.into_iter().filter(move |_| several).map(|value| {
+        let names = key.context.keys();
+        AwsKmsKey {
+            context: names.map(|name| (name.clone(), value.clone())).collect(),
+            ..key.clone()
+        }
+    })
+}
+
+/// Whether a version is older than 3.3.0, as SOPS compares them; one that cannot be read is not.
+fn is_before_3_3(version: &str) -> bool {
+    // 1.x had two parts only.
+    if version.starts_with("1.") {
+        return true;
+    }
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let version = version.split('+').next().unwrap_or_default();
+    let (numbers, is_release) = match version.split_once('-') {
+        Some((numbers, _)) => (numbers, false),
+        None => (version, true),
+    };
+    let numbers: Option<Vec<u64>> = numbers.split('.').map(|number| number.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([major, minor, patch]) => {
+            (*major, *minor, *patch) < (3, 3, 0) || ((*major, *minor, *patch) == (3, 3, 0) && !is_release)
+        }
+        _ => false,
+    }
+}
+
 impl Reader<'_> {
     /// The keys of the file. Lists at the top make `key_groups` invisible, as in SOPS.
-    pub(super) fn keys(&mut self, fields: &Fields<'_>, threshold: usize) -> Keys {
+    pub(super) fn keys(&mut self, fields: &Fields<'_>, metadata: &Metadata) -> Keys {
+        let mut keys = self.as_written(fields, metadata.shamir_threshold);
+        if is_before_3_3(&metadata.version) {
+            for group in &mut keys.groups {
+                let others: Vec<WrappedKey> = group
+                    .iter()
+                    .filter_map(|key| match key {
+                        WrappedKey::AwsKms(key) => Some(contexts_before_3_3(key)),
+                        _ => None,
+                    })
+                    .flatten()
+                    .map(WrappedKey::AwsKms)
+                    .collect();
+                group.extend(others);
+            }
+        }
+        keys
+    }
+
+    fn as_written(&mut self, fields: &Fields<'_>, threshold: usize) -> Keys {
         let failed_before = self.failed;
         let flat = self.group(fields);
         if !flat.is_empty() || self.failed != failed_before {
@@ -201,5 +260,63 @@ fn decoded(
             id: id.to_owned(),
             reason: "its `enc` is not base64".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_sops_compares_them() {
+        for before in [
+            "1.14",
+            "1.",
+            "2.0.0",
+            "3.2.9",
+            "v3.2.0",
+            "3.3.0-rc1",
+            "3.0.0+build",
+        ] {
+            assert!(is_before_3_3(before), "{before}");
+        }
+        for not in [
+            "3.3.0",
+            "3.3.0+x",
+            "3.13.3",
+            "v3.3.1-rc1",
+            "",
+            "abc",
+            "3.2",
+            "3.2.x",
+        ] {
+            assert!(!is_before_3_3(not), "{not}");
+        }
+    }
+
+    #[test]
+    fn every_entry_of_a_context_takes_the_value_of_each() {
+        let key = |context: &[(&str, &str)]| AwsKmsKey {
+            arn: "a".to_owned(),
+            role: None,
+            context: context
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            aws_profile: None,
+            ciphertext: vec![1],
+        };
+        let contexts =
+            |context: &[(&str, &str)]| -> Vec<AwsKmsKey> { contexts_before_3_3(&key(context)).collect() };
+        assert_eq!(contexts(&[]), []);
+        assert_eq!(contexts(&[("a", "x")]), []);
+        assert_eq!(contexts(&[("a", "x"), ("b", "x")]), []);
+        assert_eq!(
+            contexts(&[("a", "y"), ("b", "x"), ("c", "y")]),
+            [
+                key(&[("a", "x"), ("b", "x"), ("c", "x")]),
+                key(&[("a", "y"), ("b", "y"), ("c", "y")])
+            ]
+        );
     }
 }

@@ -120,3 +120,58 @@ fn key_groups_need_as_many_as_the_threshold_says() {
     assert_eq!(needed(""), 3);
     assert_eq!(needed("  shamir_threshold: -1\n"), 3);
 }
+
+/// SOPS tries the contexts for the first such key of a file; here they follow the keys of each group.
+#[test]
+fn old_versions_called_kms_with_another_context() {
+    let date = "created_at: \"2017-01-01T00:00:00Z\"";
+    let contexts = |version: &str| -> Vec<String> {
+        let file = sealed(&format!(
+            "  kms:\n    - {{arn: a, context: {{k: x, l: y}}, enc: AQID, {date}}}\n    \
+             - {{arn: b, enc: AQID, {date}}}\n  version: {version}\n{TIMES}"
+        ));
+        let keys = file.parts()[0].request.groups[0].iter();
+        keys.map(|key| match key {
+            WrappedKey::AwsKms(key) => format!("{} {:?}", key.arn, key.context),
+            other => panic!("{other}"),
+        })
+        .collect()
+    };
+    let written = [r#"a {"k": "x", "l": "y"}"#, "b {}"];
+    assert_eq!(contexts("3.3.0"), written);
+    assert_eq!(
+        contexts("3.2.1"),
+        [
+            written[0],
+            written[1],
+            r#"a {"k": "x", "l": "x"}"#,
+            r#"a {"k": "y", "l": "y"}"#
+        ]
+    );
+}
+
+#[test]
+fn thresholds_are_read_as_go_reads_integers() {
+    let threshold = |text: &str| {
+        let groups = format!(
+            "  key_groups:\n    - age: [{{recipient: a, enc: a}}]\n  shamir_threshold: {text}\n{TIMES}"
+        );
+        detect(&groups).map(|file| file.unwrap().parts()[0].metadata.shamir_threshold)
+    };
+    for (text, read) in [
+        ("2", 2),
+        ("2.9", 2),
+        ("\"0x10\"", 16),
+        ("\"010\"", 8),
+        ("\"0\"", 0),
+        ("\"\"", 0),
+        ("-3", 0),
+        ("true", 1),
+        ("null", 0),
+    ] {
+        assert_eq!(threshold(text), Ok(read), "{text}");
+    }
+    for refused in ["two", "\"0x\"", "\"--1\"", "[]"] {
+        assert!(threshold(refused).is_err(), "{refused}");
+    }
+}

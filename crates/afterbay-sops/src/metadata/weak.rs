@@ -106,8 +106,11 @@ impl<'a> Fields<'a> {
             Some(Scalar::Null) => Ok(0),
             Some(Scalar::Bool(value)) => Ok((*value).into()),
             Some(Scalar::Int(value)) => Ok(*value),
+            Some(Scalar::Float(value)) => Ok(truncated(*value)),
             Some(Scalar::String(text)) if text.is_empty() => Ok(0),
-            Some(Scalar::String(text)) => text.parse().map_err(|_| refusal(element, "is not an integer")),
+            Some(Scalar::String(text)) => {
+                parse_integer(text).ok_or_else(|| refusal(element, "is not an integer"))
+            }
             _ => Err(refusal(element, "is not an integer")),
         }
     }
@@ -155,6 +158,31 @@ impl<'a> Fields<'a> {
             _ => Err(refusal(element, "is not a map of texts")),
         }
     }
+}
+
+/// The integer part, which is what Go's conversion keeps.
+#[expect(clippy::cast_possible_truncation, reason = "it is what is wanted")]
+fn truncated(value: f64) -> i64 {
+    value as i64
+}
+
+/// `strconv.ParseInt(text, 0, 64)` without underscores.
+fn parse_integer(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let radixes = [("0x", 16), ("0o", 8), ("0b", 2), ("0", 8)];
+    let (digits, radix) = radixes
+        .iter()
+        .find_map(|(prefix, radix)| Some((lower.strip_prefix(prefix)?, *radix)))
+        .filter(|(digits, _)| !digits.is_empty())
+        .unwrap_or((&lower, 10));
+    let digits_only = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    i64::from_str_radix(&format!("{sign}{digits}"), radix)
+        .ok()
+        .filter(|_| digits_only)
 }
 
 fn text(element: &Element) -> Result<String, Refusal> {

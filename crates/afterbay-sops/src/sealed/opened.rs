@@ -10,7 +10,7 @@ use crate::cipher::{Cipher, Plain};
 use crate::emit::emit;
 use crate::error::ErrorList;
 use crate::load::load;
-use crate::open::{Opening, Walked};
+use crate::open::{ListComments, Opening, Walked};
 use crate::{Format, SopsError, SopsErrors, shamir};
 
 /// What to do about the MAC of a file.
@@ -94,7 +94,7 @@ impl SealedFile {
         let reading = match (self.parts.as_slice(), ciphers.as_slice()) {
             ([first, rest @ ..], [cipher, ..]) if first.documents.first() == Some(&0) => match cipher {
                 Ok(cipher) => match self.as_stream(first, cipher, policy) {
-                    Err(_) if !rest.is_empty() => self.as_files(&ciphers, policy),
+                    Err(errors) if !rest.is_empty() && !errors.only_here => self.as_files(&ciphers, policy),
                     outcome => outcome,
                 },
                 Err(_) => Err(self.missing_keys(&ciphers)),
@@ -188,29 +188,53 @@ impl SealedFile {
         policy: MacPolicy,
         reading: &mut Reading,
     ) -> Result<(), SopsErrors> {
-        let opening = |integrity| Opening {
-            file: &self.file,
-            metadata: &part.metadata,
-            cipher,
-            integrity,
-            format: self.format,
-        };
-        let walk = |documents: &mut [Document], integrity| {
-            opening(integrity).walk(
+        let rule = &part.metadata.rule;
+        let walk = |documents: &mut [Document], integrity, list_comments| {
+            let opening = Opening {
+                file: &self.file,
+                metadata: &part.metadata,
+                cipher,
+                integrity,
+                format: self.format,
+                list_comments,
+            };
+            opening.walk(
                 documents
                     .iter_mut()
                     .filter(|document| covered.contains(&document.index)),
             )
         };
-        // Kept for a second walk, should the MAC turn out not to hold and that be allowed.
-        let before = (policy == MacPolicy::Warn).then(|| reading.documents.clone());
+        // Kept for a second walk, should the MAC turn out not to hold.
+        let again = policy == MacPolicy::Warn || (policy == MacPolicy::Require && rule.is_by_comment());
+        let before = again.then(|| reading.documents.clone());
         let integrity = if policy == MacPolicy::Off {
             Integrity::MacNotVerified
         } else {
             Integrity::Verified
         };
-        let walked = walk(&mut reading.documents, integrity)?;
-        let mac = match self.check_mac(part, cipher, &walked, policy) {
+        let mut walked = walk(&mut reading.documents, integrity, ListComments::Items);
+        let mut checked = walked
+            .as_ref()
+            .ok()
+            .map(|walked| self.check_mac(part, cipher, walked, policy));
+        if let Some(before) = before.as_ref().filter(|_| rule.is_by_comment())
+            && !matches!(checked, Some(Ok(_)))
+        {
+            let mut documents = before.clone();
+            let second = walk(&mut documents, Integrity::Verified, ListComments::Comments);
+            let verified = second
+                .as_ref()
+                .ok()
+                .filter(|walked| walked.list_comments)
+                .and_then(|walked| self.check_mac(part, cipher, walked, policy).ok());
+            if let Some(outcome) = verified {
+                reading.documents = documents;
+                walked = second;
+                checked = Some(Ok(outcome));
+            }
+        }
+        let walked = walked?;
+        let mac = match checked.unwrap_or(Ok(MacOutcome::Off)) {
             Ok(outcome) => outcome,
             Err((_, error)) if policy == MacPolicy::Require => {
                 let mut errors = ErrorList::new(&self.file);
@@ -227,7 +251,11 @@ impl SealedFile {
         };
         if let (Some(before), false) = (before, mac == MacOutcome::Verified) {
             reading.documents = before;
-            walk(&mut reading.documents, Integrity::MacNotVerified)?;
+            walk(
+                &mut reading.documents,
+                Integrity::MacNotVerified,
+                ListComments::Items,
+            )?;
         }
         reading.warnings.extend(self.comment_warnings(&walked));
         reading.parts.push(OpenedPart {
