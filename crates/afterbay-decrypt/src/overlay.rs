@@ -132,6 +132,7 @@ impl OpenedFiles {
             provenance,
             parts,
             warnings,
+            ..
         } = content;
         declassify(sealed, &parts, &mut documents);
         for document in &documents {

@@ -44,7 +44,7 @@ mod tests;
 
 pub use ambiguity::Ambiguity;
 pub use element::{Comment, Document, Element, ElementKind, Item, Pair, Style, Text};
-pub use emit::{emit, emit_documents};
+pub use emit::{emit, emit_documents, emit_value};
 pub use error::{YamlError, YamlErrors};
 pub use scalar::resolve_scalar;
 

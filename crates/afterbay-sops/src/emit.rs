@@ -9,6 +9,8 @@ use crate::number::value_float;
 use crate::timestamp::Timestamp;
 use crate::{Format, dotenv, ini, json};
 
+const NO_JSON: &str = "holds a value that JSON cannot write, such as infinity";
+
 /// Why a store cannot hold a value.
 pub(crate) struct Refused {
     pub(crate) position: Position,
@@ -48,14 +50,7 @@ pub(crate) fn emit(documents: &[Document], format: Format) -> Result<SecretBytes
     };
     let text = match format {
         Format::Yaml => {
-            return yaml::emit_documents(documents).map_err(|errors| {
-                let refused = |error: yaml::YamlError| Refused {
-                    position: error.position,
-                    path: KeyPath::root(),
-                    message: error.message,
-                };
-                errors.0.into_iter().map(refused).collect()
-            });
+            return yaml::emit_documents(documents).map_err(|errors| of_yaml(&errors));
         }
         Format::Json => json::emit(first()?).ok_or_else(|| {
             one(Refused::of_file(
@@ -67,6 +62,30 @@ pub(crate) fn emit(documents: &[Document], format: Format) -> Result<SecretBytes
         Format::Binary => binary(documents).map_err(one)?,
     };
     Ok(SecretBytes::new(text))
+}
+
+/// One value that is neither text nor a map, on its own.
+pub(crate) fn emit_value(value: &Element, format: Format) -> Result<SecretBytes, Vec<Refused>> {
+    let refused = |message| vec![Refused::at(value, &[], message)];
+    let text = match format {
+        Format::Yaml => return yaml::emit_value(value).map_err(|errors| of_yaml(&errors)),
+        Format::Json => json::emit_value(value).ok_or_else(|| refused(NO_JSON))?,
+        Format::Ini => json::emit_line(value).ok_or_else(|| {
+            refused("a list with comments or maps in it, or a value that JSON cannot write")
+        })?,
+        Format::Dotenv => return Err(refused("only text can be extracted; choose another output type")),
+        Format::Binary => return Err(refused("nothing can be extracted; choose another output type")),
+    };
+    Ok(SecretBytes::new(text))
+}
+
+fn of_yaml(errors: &yaml::YamlErrors) -> Vec<Refused> {
+    let refused = |error: &yaml::YamlError| Refused {
+        position: error.position,
+        path: KeyPath::root(),
+        message: error.message.clone(),
+    };
+    errors.0.iter().map(refused).collect()
 }
 
 /// The value `data`, which is all that the binary store has.

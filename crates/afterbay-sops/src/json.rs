@@ -5,7 +5,7 @@ mod emit;
 use afterbay_manifest::yaml::{Document, Element, ElementKind, Item, Pair, Style, Text};
 use afterbay_manifest::{Position, Provenance, Scalar};
 
-pub(crate) use emit::emit;
+pub(crate) use emit::{emit, emit_line, emit_value};
 
 /// How deep objects and lists may nest; as deep as YAML may.
 const MAX_DEPTH: usize = 512;

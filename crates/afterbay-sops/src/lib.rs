@@ -27,6 +27,7 @@ mod cipher;
 mod dotenv;
 mod emit;
 mod error;
+mod extract;
 mod flat;
 mod format;
 mod gcm;
@@ -46,6 +47,7 @@ mod timestamp;
 mod token;
 
 pub use error::{SopsError, SopsErrors, TokenProblem};
+pub use extract::{ExtractError, ExtractPath, ExtractPathError};
 pub use format::Format;
 pub use mac::MacScope;
 pub use metadata::Metadata;

@@ -16,7 +16,7 @@ mod nodes;
 mod scalar;
 mod writer;
 
-pub use documents::emit_documents;
+pub use documents::{emit_documents, emit_value};
 pub use nodes::emit;
 
 /// Whose style is written.

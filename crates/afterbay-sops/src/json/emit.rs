@@ -19,6 +19,43 @@ pub(crate) fn emit(document: &Document) -> Option<Vec<u8>> {
     Some(out.into_bytes())
 }
 
+/// A value on its own, without a line break behind it.
+pub(crate) fn emit_value(value: &Element) -> Option<Vec<u8>> {
+    let mut out = String::new();
+    element(&mut out, value, 0)?;
+    Some(out.into_bytes())
+}
+
+/// A value on one line without spaces, as the INI store writes what it cannot hold: an empty list is null there, as Go has
+/// it. `None` for maps, of which Go writes SOPS's own structure, and for what JSON lacks.
+pub(crate) fn emit_line(value: &Element) -> Option<Vec<u8>> {
+    let mut out = String::new();
+    line(&mut out, value)?;
+    Some(out.into_bytes())
+}
+
+fn line(out: &mut String, value: &Element) -> Option<()> {
+    let ElementKind::Sequence(items) = &value.kind else {
+        let ElementKind::Opened(value, _) = &value.kind else {
+            return None;
+        };
+        return scalar(out, value);
+    };
+    if items.is_empty() {
+        return scalar(out, &Scalar::Null);
+    }
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        let Item::Element(item) = item else { return None };
+        if index > 0 {
+            out.push(',');
+        }
+        line(out, item)?;
+    }
+    out.push(']');
+    Some(())
+}
+
 fn element(out: &mut String, value: &Element, depth: usize) -> Option<()> {
     match &value.kind {
         ElementKind::Opened(value, _) => scalar(out, value)?,

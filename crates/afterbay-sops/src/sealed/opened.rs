@@ -2,7 +2,8 @@
 
 use afterbay_manifest::yaml::{self, Document, Element, ElementKind};
 use afterbay_manifest::{
-    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Sealed, SecretBytes, Warning,
+    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Sealed, SecretBytes, TreePath,
+    Warning,
 };
 
 use super::{Part, SealedFile, is_block};
@@ -43,7 +44,12 @@ pub enum MacOutcome {
 /// An opened file. Holds plaintext.
 #[derive(Debug)]
 pub struct OpenedFile {
-    /// The documents without `sops` blocks. Every scalar of a sealed document is an
+    /// The file.
+    pub file: TreePath,
+    /// Its store.
+    pub format: Format,
+    /// The documents without `sops` blocks: one, unless it is a YAML stream. INI is a map of maps, binary a map with the
+    /// one key `data`. Every scalar of a sealed document is an
     /// [`yaml::ElementKind::Opened`] as SOPS reads it, the plain ones with plain provenance.
     pub documents: Vec<Document>,
     /// What `sops decrypt` prints.
@@ -324,6 +330,8 @@ impl SealedFile {
         let text = self.text(&documents)?;
         let provenance = self.provenance(&parts);
         Ok(OpenedFile {
+            file: self.file.clone(),
+            format: self.format,
             documents,
             text,
             provenance,

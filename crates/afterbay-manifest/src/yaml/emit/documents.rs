@@ -35,6 +35,23 @@ pub fn emit_documents(documents: &[Document]) -> Result<SecretBytes, YamlErrors>
     }
 }
 
+/// One value as `sops decrypt --extract` prints it, in the style of [`emit_documents`]: a list or a scalar on its own.
+pub fn emit_value(value: &Element) -> Result<SecretBytes, YamlErrors> {
+    let (aliases, errors) = anchors::bind(value);
+    let mut reader = Reader {
+        aliases,
+        errors,
+        budget: Budget::default(),
+    };
+    let shape = reader.value(value, 0);
+    if !reader.errors.is_empty() {
+        return Err(YamlErrors(reader.errors));
+    }
+    let mut writer = Writer::new(Flavor::Sops);
+    writer.document(&shape);
+    Ok(SecretBytes::new(writer.out.into_bytes()))
+}
+
 fn shape(document: &Document) -> Result<Shape<'_>, Vec<YamlError>> {
     let mut shape = match &document.root {
         None => Shape::new(Body::Mapping(Vec::new())),
@@ -233,12 +250,19 @@ impl<'d> Waiting<'d> {
     }
 }
 
-/// Puts comments before those that are there.
+/// Puts comments before those that are there. One of several lines, which only other formats have, becomes several.
 fn add(there: &mut String, comments: &[&Comment]) {
-    let mut lines: Vec<String> = comments
-        .iter()
-        .map(|comment| format!("#{}", comment.text))
-        .collect();
+    let mut lines: Vec<String> = Vec::with_capacity(comments.len());
+    for comment in comments {
+        for (index, line) in comment.text.split('\n').enumerate() {
+            let sign = match line {
+                _ if index == 0 => "#",
+                line if line.starts_with('#') => "",
+                _ => "# ",
+            };
+            lines.push(format!("{sign}{line}"));
+        }
+    }
     if !there.is_empty() {
         lines.push(std::mem::take(there));
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
+mod outputs;
+
 use std::io::Read as _;
 
 use afterbay_manifest::yaml::{Element, ElementKind, Item, Pair};
