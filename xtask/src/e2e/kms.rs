@@ -81,6 +81,12 @@ impl Kms {
             .env("FILESYSTEM_ROOT", &scratch)
             .env("PATH", std::env::join_paths(path)?)
             .current_dir(&scratch);
+        // The user's own profile and endpoint are none of its business, and a profile that is not there ends it.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
         let mut server = Server::start("localstack", &mut command, folder)?;
         server.wait_until(PATIENCE, || is_ready(port))?;
         Ok(Self {

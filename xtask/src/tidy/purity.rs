@@ -97,10 +97,10 @@ mod tests {
     #[test]
     fn every_way_outside_is_found_in_every_pure_place() {
         for place in PURE {
-            let path = if place.ends_with(".rs") {
-                place.to_owned()
-            } else {
+            let path = if place.ends_with('/') {
                 format!("{place}new.rs")
+            } else {
+                place.to_owned()
             };
             for (name, _) in OUTSIDE {
                 let text = format!("//! x\n\nfn f() {{\n    let x = {name} ;\n}}\n");
