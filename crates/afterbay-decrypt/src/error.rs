@@ -6,7 +6,7 @@ use afterbay_manifest::{KeyFailure, KeyPath, ObjectError, ObjectRef, Place, Seal
 use afterbay_sops::SopsErrors;
 use thiserror::Error;
 
-use crate::ExemptionReason;
+use crate::{ExemptionReason, nested};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -71,6 +71,34 @@ pub enum DecryptError {
         /// Where the value stands.
         place: Place,
         /// The object.
+        object: ObjectRef,
+        /// The key path.
+        path: KeyPath,
+    },
+    /// A SOPS file in an entry of a Secret cannot be read or opened.
+    #[error(
+        "{place}: {object}: {path}: the SOPS file in it does not open:\n  {}",
+        nested::below(errors)
+    )]
+    NestedSops {
+        /// Where the entry stands.
+        place: Place,
+        /// The Secret.
+        object: ObjectRef,
+        /// The key path.
+        path: KeyPath,
+        /// What is wrong; the places are those in the entry.
+        errors: SopsErrors,
+    },
+    /// A SOPS file in an entry of `stringData` opened to what is no text.
+    #[error(
+        "{place}: {object}: {path}: the SOPS file in it holds bytes that are not UTF-8, and stringData takes text only; \
+         put the file in as base64, under data"
+    )]
+    NestedNotText {
+        /// Where the entry stands.
+        place: Place,
+        /// The Secret.
         object: ObjectRef,
         /// The key path.
         path: KeyPath,
@@ -154,8 +182,8 @@ pub enum Leftover {
     },
     /// A SOPS file as a value.
     #[error(
-        "a whole SOPS file as a value, and those are not opened yet; keep it as a file that the build reads, or \
-         write its values into the Secret"
+        "a whole SOPS file as a value, and those are opened in entries of a v1 Secret only; keep it as a file that the \
+         build reads, or put it into a Secret"
     )]
     SopsFile,
     /// Base64 of a Secret that decodes to something sealed.

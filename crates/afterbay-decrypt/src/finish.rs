@@ -7,11 +7,12 @@ use afterbay_manifest::{
 };
 
 use crate::eyaml::{self, OpenedScalar, TokenFailure};
+use crate::nested::{self, EntryFailure, NestedFiles, OpenedEntry};
 use crate::objects::{Exempt, SealedTokens, Subject};
 use crate::set::{Counts, DecryptedSet};
 use crate::{
-    DecryptError, DecryptErrors, DecryptOptions, Exemption, Leftover, OpenedFiles, confinement, leftover,
-    scalar,
+    DecryptError, DecryptErrors, DecryptOptions, Exemption, FileReport, Leftover, MacOutcome, OpenedFiles,
+    confinement, leftover, scalar,
 };
 
 /// Opens the tokens of the objects and proves that the set is what its type says.
@@ -48,6 +49,7 @@ pub fn finish(
         keys,
         options,
         opened: sealed.opened,
+        nested: sealed.nested,
         errors: Vec::new(),
         counts: Counts::default(),
         values: Vec::new(),
@@ -55,7 +57,8 @@ pub fn finish(
     let objects = rendered
         .objects
         .into_iter()
-        .filter_map(|object| run.object(object))
+        .enumerate()
+        .filter_map(|(index, object)| run.object(index, object))
         .collect();
     let Run {
         opened,
@@ -84,6 +87,7 @@ struct Run<'a> {
     keys: &'a DataKeys,
     options: &'a DecryptOptions,
     opened: OpenedFiles,
+    nested: NestedFiles,
     errors: Vec<DecryptError>,
     counts: Counts,
     /// Everything that was opened, for scrubbing.
@@ -91,13 +95,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn object(&mut self, object: Object) -> Option<Object> {
+    fn object(&mut self, index: usize, object: Object) -> Option<Object> {
         let subject = Subject::of(&object, &self.opened, self.options);
         let mut left_sealed = false;
         let object = object.map_body(|body| {
             let mut pass = Pass {
                 run: self,
                 subject: &subject,
+                index,
                 path: KeyPath::root(),
                 metadata: leftover::has_metadata(body),
                 left_sealed: false,
@@ -122,6 +127,8 @@ impl Run<'_> {
 struct Pass<'a, 'run> {
     run: &'a mut Run<'run>,
     subject: &'a Subject,
+    /// Which object of the set it is.
+    index: usize,
     path: KeyPath,
     /// Whether the object is a whole SOPS document. Then that is said once, not once a value.
     metadata: bool,
@@ -179,22 +186,83 @@ impl Pass<'_, '_> {
         self.account(leaf);
     }
 
-    /// Opens the tokens of a leaf, if it has any that are opened here. False if one did not open, which
-    /// has then been said.
+    /// Opens what is sealed in a leaf and opened here. False if something did not open, which has then been said.
     fn open(&mut self, leaf: &mut Node) -> bool {
+        let (keys, mac) = (self.run.keys, self.run.options.mac);
+        match self.run.nested.open(self.index, &self.path, keys, mac) {
+            None => self.open_tokens(leaf),
+            Some(Ok(entry)) => {
+                self.entry(leaf, entry);
+                true
+            }
+            Some(Err(failure)) => {
+                let error = self.entry_error(failure, self.subject.place(leaf.position));
+                self.run.errors.push(error);
+                false
+            }
+        }
+    }
+
+    /// Puts what the SOPS file in an entry opened to into its place.
+    fn entry(&mut self, leaf: &mut Node, entry: OpenedEntry) {
+        let place = self.subject.place(leaf.position);
+        for part in entry.parts {
+            let integrity = match part.mac {
+                MacOutcome::Verified => Integrity::Verified,
+                _ => Integrity::MacNotVerified,
+            };
+            leaf.provenance = leaf.provenance.union(&self.ciphertext(integrity));
+            self.run.opened.reports.push(FileReport {
+                place: place.clone(),
+                documents: part.documents,
+                mac: part.mac,
+                opened: part.encrypted,
+            });
+        }
+        leaf.value = Value::Scalar(Scalar::String(entry.value));
+        let values = entry.values.iter().map(|value| value.expose_bytes().to_vec());
+        self.run.values.extend(values);
+        let warnings = entry
+            .warnings
+            .iter()
+            .map(|text| nested::warning(&place, &self.path, text));
+        self.run.opened.warnings.extend(warnings);
+    }
+
+    fn entry_error(&self, failure: EntryFailure, place: Place) -> DecryptError {
+        let (object, path) = (self.subject.reference.clone(), self.path.clone());
+        match failure {
+            EntryFailure::Sops(errors) => DecryptError::NestedSops {
+                place,
+                object,
+                path,
+                errors,
+            },
+            EntryFailure::NotText => DecryptError::NestedNotText { place, object, path },
+        }
+    }
+
+    /// What a value opened at the present place comes from.
+    fn ciphertext(&self, integrity: Integrity) -> Provenance {
+        Provenance::sealed(Sealed::Ciphertext {
+            file: self.subject.origin.file.clone(),
+            document: self.subject.origin.document,
+            path: self.path.clone(),
+            integrity,
+        })
+    }
+
+    /// Opens the tokens of a leaf. False if one did not open.
+    fn open_tokens(&mut self, leaf: &mut Node) -> bool {
         let Some(text) = leaf.expose_str().filter(|_| self.subject.opens_at(&self.path)) else {
             return true;
         };
         match eyaml::open(text, self.run.keys) {
             None => true,
             Some(Ok(OpenedScalar { mut value, tokens })) => {
-                let source = Sealed::Ciphertext {
-                    file: self.subject.origin.file.clone(),
-                    document: self.subject.origin.document,
-                    path: self.path.clone(),
-                    integrity: Integrity::Unauthenticated,
-                };
-                leaf.provenance = leaf.provenance.union(&Provenance::sealed(source));
+                leaf.provenance = leaf
+                    .provenance
+                    .union(&self.ciphertext(Integrity::Unauthenticated));
                 leaf.value = Value::Scalar(Scalar::String(std::mem::take(&mut *value)));
                 self.run
                     .values

@@ -4,8 +4,9 @@
 //! ```text
 //! FileTree ──scan──► SealedFiles ──overlay──► FileTree, OpenedFiles      files, before the build
 //!                        │ key_requests         (MAC verified)
-//! RenderedSet ──scan_objects──► SealedTokens ──finish──► DecryptedSet    objects, after the build
-//!                                   │ key_requests   tokens, leftover scan, confinement
+//! RenderedSet ──scan_objects──► SealedTokens ──finish──► DecryptedSet    objects, after the build: tokens,
+//!                                   │ key_requests                       SOPS files in entries of Secrets,
+//!                                                                        leftover scan, confinement
 //! ```
 //!
 //! No IO and no clock: the keys are unwrapped by the caller between the two steps of each pass. What
@@ -19,6 +20,7 @@ mod files;
 mod finish;
 mod head;
 mod leftover;
+mod nested;
 mod objects;
 mod options;
 mod overlay;

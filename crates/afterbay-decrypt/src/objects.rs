@@ -5,6 +5,7 @@ use afterbay_manifest::{
 };
 
 use crate::exemption::{self, ExemptionReason};
+use crate::nested::NestedFiles;
 use crate::overlay::ObjectSource;
 use crate::{DecryptOptions, OpenedFiles, eyaml};
 
@@ -12,38 +13,43 @@ use crate::{DecryptOptions, OpenedFiles, eyaml};
 #[derive(Debug, Default)]
 pub struct SealedTokens {
     pub(crate) opened: OpenedFiles,
+    pub(crate) nested: NestedFiles,
     requests: Vec<KeyRequest>,
 }
 
 impl SealedTokens {
     /// What must be unwrapped before [`crate::finish`].
     ///
-    /// An RSA key yields a candidate whether it is the right one or not, so each of these has to be
+    /// An RSA key yields a candidate whether it is the right one or not, so every request of a token has to be
     /// tried, with every private key.
     pub fn key_requests(&self) -> &[KeyRequest] {
         &self.requests
     }
 }
 
-/// Finds the hiera-eyaml tokens in the objects of a build.
+/// Finds the hiera-eyaml tokens in the objects of a build, and the SOPS files that are entries of a Secret.
 ///
 /// `opened` is what [`crate::overlay`] opened, or its default where nobody did. What is wrong with a
 /// token is said by [`crate::finish`], with everything else.
 pub fn scan_objects(rendered: &RenderedSet, opened: OpenedFiles, options: &DecryptOptions) -> SealedTokens {
-    let mut requests = Vec::new();
-    for object in &rendered.objects {
+    let (mut requests, mut nested) = (Vec::new(), NestedFiles::default());
+    for (index, object) in rendered.objects.iter().enumerate() {
         let subject = Subject::of(object, &opened, options);
         object.body().leaves(&mut |path, leaf| {
-            if let Some(text) = leaf.expose_str()
-                && subject.opens_at(path)
-                && text.contains("ENC[")
-            {
-                let place = subject.place(leaf.position);
-                requests.extend(eyaml::key_requests(text, &format!("{place}: {path}")));
+            let Some(text) = leaf.expose_str() else { return };
+            let name = || format!("{}: {path}", subject.place(leaf.position));
+            if subject.opens_entries() && nested.find(index, path, text) {
+                requests.extend(nested.key_requests(index, path, &name()));
+            } else if subject.opens_at(path) && text.contains("ENC[") {
+                requests.extend(eyaml::key_requests(text, &name()));
             }
         });
     }
-    SealedTokens { opened, requests }
+    SealedTokens {
+        opened,
+        nested,
+        requests,
+    }
 }
 
 /// What the rules say about one object.
@@ -84,6 +90,11 @@ impl Subject {
     /// known before anything is opened.
     pub(crate) fn opens_at(&self, path: &KeyPath) -> bool {
         self.opens_eyaml && !is_name(self.gvk(), path)
+    }
+
+    /// Whether SOPS files in its entries are opened.
+    pub(crate) fn opens_entries(&self) -> bool {
+        self.exempt.is_none() && self.gvk().is_secret()
     }
 
     /// A position in the object's file, or the object's own where it is not known.

@@ -137,7 +137,7 @@ impl OpenedFiles {
         declassify(sealed, &parts, &mut documents);
         for document in &documents {
             self.declared.add(sealed.file(), document);
-            self.collect_values(document);
+            self.values.extend(values_of(document));
         }
         for part in parts {
             let Some(source) = sealed.parts().get(part.part) else {
@@ -153,17 +153,21 @@ impl OpenedFiles {
         self.warnings.extend(warnings);
         tree.lay_over(sealed.file(), text, documents, provenance)
     }
+}
 
-    fn collect_values(&mut self, document: &Document) {
-        let Some(root) = &document.root else { return };
+/// Every opened value of a document, for scrubbing.
+pub(crate) fn values_of(document: &Document) -> Vec<SecretBytes> {
+    let mut values = Vec::new();
+    if let Some(root) = &document.root {
         head::scalars(root, &mut |scalar| {
             if let ElementKind::Opened(value, provenance) = scalar
                 && !provenance.is_plain()
             {
-                self.values.extend(text_bytes(value).map(SecretBytes::new));
+                values.extend(text_bytes(value).map(SecretBytes::new));
             }
         });
     }
+    values
 }
 
 /// Makes the identity of objects plain where a file encrypts everything. Where its rule selects what is

@@ -6,6 +6,7 @@ mod confinement;
 mod exemptions;
 mod files;
 mod leftovers;
+mod nested;
 mod tokens;
 mod vectors;
 

@@ -54,16 +54,6 @@ fn base64_of_a_secret_is_looked_into() {
 }
 
 #[test]
-fn a_sops_file_as_a_value_is_named() {
-    use base64::Engine as _;
-    let encoded = base64::prelude::BASE64_STANDARD.encode(sealed("widget.yaml"));
-    let text = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  a: {encoded}\n");
-    insta::assert_snapshot!(left(&text), @r#"
-    app.yaml:6:6: Secret/s: data.a: a whole SOPS file as a value, and those are not opened yet; keep it as a file that the build reads, or write its values into the Secret
-    "#);
-}
-
-#[test]
 fn prose_and_other_blocks_named_sops_are_no_leftovers() {
     let text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\nsops: {version: 1}\ndata:\n  a: write ENC[...] or ENC[data]\n";
     run_objects(

@@ -25,7 +25,7 @@ fn unwrap_age(identities: &str, enc: &str) -> Option<DataKey> {
     Some(DataKey::new(SecretBytes::new(key)))
 }
 
-fn unwrap_all(requests: &[KeyRequest], identities: &str) -> DataKeys {
+pub(super) fn unwrap_all(requests: &[KeyRequest], identities: &str) -> DataKeys {
     let mut keys = DataKeys::default();
     for key in requests.iter().flat_map(KeyRequest::keys) {
         let opened = match key {
