@@ -160,9 +160,11 @@ impl Cluster {
         Ok(name)
     }
 
-    /// Deletes a namespace and does not wait.
-    pub fn delete_namespace(&self, name: &str) {
-        let _ = self.kubectl(&["delete", "namespace", name, "--wait=false", "--ignore-not-found"]);
+    /// Deletes the namespaces of a scenario and does not wait.
+    pub fn delete_namespaces(&self, scenario: &str, namespace: &str) {
+        for name in self.namespaces(scenario, namespace) {
+            let _ = self.kubectl(&["delete", "namespace", &name, "--wait=false", "--ignore-not-found"]);
+        }
     }
 
     /// Saves what helps to find a fault, for every namespace of a scenario: events, and objects of every kind the server
@@ -218,14 +220,15 @@ impl Cluster {
         for (file, arguments) in [
             ("events.txt", vec!["get", "events", "--namespace", namespace]),
             (
-                "objects.yaml",
+                // kubectl cannot print every character as YAML.
+                "objects.json",
                 vec![
                     "get",
                     kinds,
                     "--namespace",
                     namespace,
                     "--output",
-                    "yaml",
+                    "json",
                     "--show-managed-fields",
                 ],
             ),

@@ -85,7 +85,7 @@ fn run_one(environment: &Environment, (name, case): Case) -> Finished {
                 .keep_evidence(name, &scenario.namespace, &scenario.folder);
         }
         if !environment.keep {
-            scenario.cluster.delete_namespace(&scenario.namespace);
+            scenario.cluster.delete_namespaces(name, &scenario.namespace);
         }
         result
     });

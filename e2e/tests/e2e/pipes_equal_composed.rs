@@ -13,9 +13,7 @@ const OBJECTS: [(&str, &str); 4] = [
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let second = scenario.cluster.create_namespace(&scenario.name)?;
-    let result = compare(scenario, &second);
-    scenario.cluster.delete_namespace(&second);
-    result
+    compare(scenario, &second)
 }
 
 /// The sample: one base, built for each of the two namespaces.
