@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use afterbay_manifest::Scrubber;
 use thiserror::Error;
 
 /// Why a revision could not be fetched. [`SourceError::hint`] says what to do about it.
@@ -403,6 +404,24 @@ pub enum TreeProblem {
 }
 
 impl SourceError {
+    /// The same, without values in the texts that a server sent.
+    #[must_use]
+    pub(crate) fn scrubbed(mut self, scrubber: &Scrubber) -> Self {
+        match &mut self {
+            Self::CommitNotServed { message: text, .. }
+            | Self::AccessDenied { message: text, .. }
+            | Self::HttpStatus { message: text, .. }
+            | Self::NotSmart {
+                content_type: text, ..
+            }
+            | Self::Redirect { target: text, .. }
+            | Self::Server { message: text, .. }
+            | Self::Protocol { reason: text, .. } => *text = scrubber.scrub(text),
+            _ => {}
+        }
+        self
+    }
+
     /// What to do about it, in one sentence without a full stop; `None` where there is nothing to add.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -44,7 +44,8 @@ pub async fn fetch(options: &SourceOptions) -> Result<Snapshot, SourceError> {
     };
     let _stop_on_drop = StopOnDrop(Arc::clone(&session));
     let outcome = watch(job, &session, options.timeouts.total).await;
-    let snapshot = session.take_fault().map_or(outcome, Err)?;
+    let outcome = session.take_fault().map_or(outcome, Err);
+    let snapshot = outcome.map_err(|error| error.scrubbed(&options.scrubber()))?;
     session.emit(session.finished());
     Ok(snapshot)
 }

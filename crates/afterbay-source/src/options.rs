@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use afterbay_manifest::SecretBytes;
+use afterbay_manifest::{Scrubber, SecretBytes};
 use zeroize::Zeroizing;
 
 use crate::progress::OnFetchEvent;
@@ -71,6 +71,18 @@ pub struct Credentials {
     pub username: String,
     /// The password or token, as UTF-8 without a line end.
     pub password: SecretBytes,
+}
+
+impl SourceOptions {
+    /// Takes the credentials of the fetch out of what a server says, which may repeat the header they came in.
+    pub(crate) fn scrubber(&self) -> Scrubber {
+        let Some(credentials) = self.credentials.as_ref().or(self.remote.userinfo()) else {
+            return Scrubber::default();
+        };
+        let password = credentials.password.expose_bytes().to_vec();
+        let pair = [credentials.username.as_bytes(), b":", &password].concat();
+        Scrubber::new([password, pair])
+    }
 }
 
 impl fmt::Debug for Credentials {

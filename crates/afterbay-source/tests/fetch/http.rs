@@ -415,6 +415,24 @@ fn statuses_are_told_apart() {
     ");
 }
 
+/// A server, or a proxy before it, may print the request that it refuses.
+#[test]
+fn credentials_that_a_server_repeats_are_not_told() {
+    let repository = Repository::sample();
+    let server = scripted(&repository, |request| {
+        let header = request.header("authorization")?;
+        let text = format!("refused: Authorization: {header} (user app, password open sesame)");
+        Some(status(403, "text/plain", &text))
+    });
+    let mut options = options(&server.url(), "main");
+    options.credentials = Some(credentials("app", "open sesame"));
+    let message = run(&options).message();
+    insta::assert_snapshot!(place(&message, &server), @"
+    http://HOST/repo/.git: the server denies access (http 403): refused: Authorization: Basic [REDACTED] (user app, password [REDACTED])
+    hint: check that the account or token may read this repository
+    ");
+}
+
 #[test]
 fn what_is_not_smart_http_is_refused() {
     let repository = Repository::sample();
