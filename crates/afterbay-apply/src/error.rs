@@ -5,7 +5,7 @@ mod refusal;
 use std::fmt;
 use std::time::Duration;
 
-use afterbay_manifest::{ObjectRef, Origin};
+use afterbay_manifest::{Finding, ObjectRef, Origin};
 use thiserror::Error;
 
 pub(crate) use refusal::{Quotes, global, refused};
@@ -368,6 +368,12 @@ impl ApplyError {
 pub struct ApplyErrors(Vec<ApplyError>);
 
 impl ApplyErrors {
+    /// Each of them as a person reads it.
+    pub fn findings(&self) -> Vec<Finding> {
+        let finding = |error: &ApplyError| Finding::of(error, Some(error.hint().to_owned()));
+        self.iter().map(finding).collect()
+    }
+
     /// Whether another run holds or has changed the inventory, so that this one wrote nothing.
     pub fn is_locked(&self) -> bool {
         self.iter().any(|error| {

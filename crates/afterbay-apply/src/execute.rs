@@ -41,6 +41,18 @@ pub enum ApplyEvent<'a> {
     },
 }
 
+impl ApplyEvent<'_> {
+    /// How many objects of how many are done after it, given how many were before.
+    #[must_use]
+    pub fn count(&self, (done, total): (usize, usize)) -> (usize, usize) {
+        match self {
+            Self::Started { writes } => (0, *writes),
+            Self::Waiting { .. } => (done, total),
+            Self::Done { .. } => (done + 1, total),
+        }
+    }
+}
+
 /// Something went wrong after the first write. What was done is in the report; nothing was pruned
 /// unless pruning itself is what went wrong.
 #[derive(Debug)]

@@ -32,12 +32,13 @@ use crate::{ApplyOptions, UnknownFields};
 /// Asks the server about every object of the set and every member of the inventory. Writes nothing.
 ///
 /// Refusals of single objects are kept for [`crate::plan`], which reports all of them together; an error
-/// here means that the server as a whole did not answer.
+/// here means that the server as a whole did not answer. `judged` hears how many objects of how many are through.
 pub async fn observe(
     client: &Client,
     set: &NormalizedSet,
     inventory: &Inventory,
     options: &ApplyOptions,
+    judged: &mut (dyn FnMut(usize, usize) + Send),
 ) -> Result<Live, ApplyErrors> {
     let objects = set.objects();
     let scrubber = set.scrubber();
@@ -64,7 +65,13 @@ pub async fn observe(
     // Definitions first: what they bring decides what the server can judge of the rest.
     let (first, rest): (Vec<usize>, Vec<usize>) =
         (0..drafts.len()).partition(|&index| drafts[index].is_in(Stage::Definitions));
-    judge_all(&judge, &mut drafts, &first, &mut live, &mut warnings).await?;
+    let total = drafts.len();
+    let mut through = 0;
+    let mut next = || {
+        through += 1;
+        judged(through, total);
+    };
+    judge_all(&judge, &mut drafts, &first, &mut live, &mut warnings, &mut next).await?;
     let pending = Pending::of(&drafts, &kinds, &definitions);
     let mut judged_now = Vec::new();
     for index in rest {
@@ -76,7 +83,15 @@ pub async fn observe(
             draft.verdict = Some(deferred(draft, &definitions, waits_for, options.unknown_fields));
         }
     }
-    judge_all(&judge, &mut drafts, &judged_now, &mut live, &mut warnings).await?;
+    judge_all(
+        &judge,
+        &mut drafts,
+        &judged_now,
+        &mut live,
+        &mut warnings,
+        &mut next,
+    )
+    .await?;
     for index in judged_now {
         pending.excuse(&mut drafts[index]);
     }
@@ -179,6 +194,7 @@ async fn judge_all(
     indexes: &[usize],
     live: &mut live_objects::LiveObjects,
     warnings: &mut Vec<String>,
+    next: &mut (dyn FnMut() + Send),
 ) -> Result<(), ApplyErrors> {
     let work: Vec<_> = indexes
         .iter()
@@ -195,6 +211,7 @@ async fn judge_all(
         })
         .buffer_unordered(judge.options.concurrency.max(1));
     while let Some((index, judged)) = answers.next().await {
+        next();
         match judged {
             Ok(judged) => {
                 warnings.extend(judged.warnings);

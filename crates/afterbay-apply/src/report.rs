@@ -149,6 +149,16 @@ pub struct ApplyReport {
 }
 
 impl ApplyReport {
+    /// The outcomes in numbers, and whether they are only what would be.
+    pub fn summary(&self) -> String {
+        let would = if self.dry_run {
+            " (dry-run: nothing was written)"
+        } else {
+            ""
+        };
+        format!("{}{would}", self.counts)
+    }
+
     pub(crate) fn count(&mut self) {
         let mut counts = Counts::default();
         for object in &self.objects {

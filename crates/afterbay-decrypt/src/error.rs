@@ -2,11 +2,13 @@
 
 use std::fmt::{self, Write as _};
 
-use afterbay_manifest::{KeyFailure, KeyPath, ObjectError, ObjectRef, Place, Sealed, TreeError};
-use afterbay_sops::SopsErrors;
+use afterbay_manifest::{
+    Finding, KeyFailure, KeyPath, ObjectError, ObjectRef, Place, Scrubber, Sealed, TreeError,
+};
+use afterbay_sops::{SopsError, SopsErrors};
 use thiserror::Error;
 
-use crate::{ExemptionReason, nested};
+use crate::{DecryptedParts, ExemptionReason, nested};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -173,8 +175,8 @@ pub enum Leftover {
     },
     /// Something else of the form.
     #[error(
-        "{token} looks like a sealed value of a kind that is not known; open it before it is committed, or \
-         keep the object sealed (--keep-sealed-kind, --keep-sealed-path)"
+        "{token} begins a sealed value, and no whole one of a known kind follows; open it before it is committed, \
+         write the text without `ENC[`, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)"
     )]
     OtherToken {
         /// The start of the token.
@@ -194,11 +196,90 @@ pub enum Leftover {
     },
 }
 
+impl DecryptError {
+    /// What to do about it, where the text does not say so itself. A file with several errors has several remedies.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Sops(errors) | Self::NestedSops { errors, .. } => {
+                let mut hints: Vec<&str> = errors.errors.iter().filter_map(sops_hint).collect();
+                hints.sort_unstable();
+                hints.dedup();
+                (!hints.is_empty()).then(|| hints.join("; "))
+            }
+            Self::Tree(_) => Some("add the file to the revision, or take it out of the build".to_owned()),
+            Self::Eyaml { .. } => {
+                Some("give the private key with --eyaml-private-key-file or EYAML_PRIVATE_KEY".to_owned())
+            }
+            Self::SecretExempt { .. }
+            | Self::PartlyExempt { .. }
+            | Self::NestedNotText { .. }
+            | Self::EyamlGpg { .. }
+            | Self::Leftover { .. }
+            | Self::Unconfined { .. }
+            | Self::Object(_) => None,
+        }
+    }
+
+    /// Takes opened values out of what key services answered.
+    pub(crate) fn scrub(&mut self, scrubber: &Scrubber) {
+        let failures: Vec<&mut KeyFailure> = match self {
+            Self::Eyaml { failures, .. } => failures.iter_mut().collect(),
+            Self::Sops(errors) | Self::NestedSops { errors, .. } => errors
+                .errors
+                .iter_mut()
+                .flat_map(|error| match error {
+                    SopsError::NoDataKey { failures, .. } | SopsError::TooFewShares { failures, .. } => {
+                        failures.as_mut_slice()
+                    }
+                    _ => &mut [],
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        for failure in failures {
+            failure.scrub(scrubber);
+        }
+    }
+}
+
+fn sops_hint(error: &SopsError) -> Option<&'static str> {
+    match error {
+        SopsError::Syntax { .. } => Some("correct the text; the line above is where reading stopped"),
+        SopsError::Value { .. } | SopsError::MacUnreadable { .. } | SopsError::DataKeyLength { .. } => {
+            Some("restore the file from a revision in which it opens, or encrypt it again with sops")
+        }
+        SopsError::NoDataKey { .. } | SopsError::TooFewShares { .. } => {
+            Some("give one of these keys, or have the file encrypted to yours with `sops updatekeys`")
+        }
+        SopsError::NotWritable { .. } => Some("change the value, or keep the file as YAML"),
+        _ => None,
+    }
+}
+
+/// The errors of the last pass, with what is sound of the set. It proves nothing, and no later stage takes it: only its
+/// objects can be looked at for more errors.
+#[derive(Debug, Error)]
+#[error("{errors}")]
+pub struct Unfinished {
+    /// What is wrong.
+    pub errors: DecryptErrors,
+    /// The objects with which nothing is wrong so far, and what belongs to them.
+    pub parts: Box<DecryptedParts>,
+}
+
 /// Everything that is wrong; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct DecryptErrors(pub Vec<DecryptError>);
 
 impl DecryptErrors {
+    /// Each of them as a person reads it.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.0
+            .iter()
+            .map(|error| Finding::of(error, error.hint()))
+            .collect()
+    }
+
     /// The value if nothing went wrong.
     pub(crate) fn check<T>(errors: Vec<DecryptError>, value: T) -> Result<T, Self> {
         if errors.is_empty() {
@@ -242,6 +323,7 @@ fn sources(from: &[Sealed]) -> String {
         Sealed::Ciphertext { file, path, .. } if path.is_root() => file.to_string(),
         Sealed::Ciphertext { file, path, .. } => format!("{file} ({path})"),
         Sealed::Lookup { kind, name } => format!("{kind} {name} of the cluster"),
+        Sealed::Piped { stream } => format!("something that {stream} does not name"),
     });
     sources.collect::<Vec<_>>().join(", ")
 }

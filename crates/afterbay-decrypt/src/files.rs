@@ -16,9 +16,18 @@ use crate::{DecryptError, DecryptErrors, DecryptOptions, Exemption, ExemptionRea
 pub struct SealedFiles {
     pub(crate) files: Vec<SealedFile>,
     pub(crate) exemptions: Exemptions,
+    /// What is wrong already, and the files concerned, which are not opened.
+    pub(crate) errors: Vec<DecryptError>,
+    pub(crate) unusable: BTreeSet<TreePath>,
 }
 
 impl SealedFiles {
+    /// Itself if nothing is wrong so far. Who goes on without asking hears of it from [`crate::finish`].
+    pub fn check(mut self) -> Result<Self, DecryptErrors> {
+        let errors = std::mem::take(&mut self.errors);
+        DecryptErrors::check(errors, self)
+    }
+
     /// What must be unwrapped before [`crate::overlay`], in the order of the files.
     pub fn key_requests(&self) -> Vec<KeyRequest> {
         self.files
@@ -45,36 +54,42 @@ impl SealedFiles {
 /// files of all names.
 ///
 /// What is exempt is found here, in the files as they are, so that nothing that was opened can exempt
-/// itself. The errors of all files are collected.
+/// itself. What is wrong with a file is kept in the result, and the others go on.
 pub fn scan<P: Borrow<TreePath>>(
     tree: &FileTree,
     inputs: impl IntoIterator<Item = P>,
     options: &DecryptOptions,
-) -> Result<SealedFiles, DecryptErrors> {
+) -> SealedFiles {
     let mut scan = Scan {
         options,
         seen: BTreeSet::new(),
         sealed: SealedFiles::default(),
-        errors: Vec::new(),
     };
     for path in inputs {
         match tree.file(path.borrow()) {
             Ok((real, file)) => scan.file(path.borrow(), &real, file),
-            Err(error) => scan.errors.push(error.into()),
+            Err(error) => scan.sealed.errors.push(error.into()),
         }
     }
-    DecryptErrors::check(scan.errors, scan.sealed)
+    scan.sealed
 }
 
 struct Scan<'a> {
     options: &'a DecryptOptions,
     seen: BTreeSet<TreePath>,
     sealed: SealedFiles,
-    errors: Vec<DecryptError>,
 }
 
 impl Scan<'_> {
     fn file(&mut self, path: &TreePath, real: &TreePath, file: &File) {
+        let before = self.sealed.errors.len();
+        self.look_into(path, real, file);
+        if self.sealed.errors.len() > before {
+            self.sealed.unusable.insert(real.clone());
+        }
+    }
+
+    fn look_into(&mut self, path: &TreePath, real: &TreePath, file: &File) {
         if self.is_exempt(path, real, file) || !self.seen.insert(real.clone()) {
             return;
         }
@@ -82,7 +97,7 @@ impl Scan<'_> {
         match SealedFile::find(real, named, file.source()) {
             Ok(Some(sealed)) if self.is_exempt_as_a_whole(path, &sealed) => {}
             Ok(sealed) => self.sealed.files.extend(sealed),
-            Err(errors) => self.errors.push(errors.into()),
+            Err(errors) => self.sealed.errors.push(errors.into()),
         }
     }
 
@@ -129,7 +144,7 @@ impl Scan<'_> {
             .iter()
             .filter(|(_, head)| head.annotated_item && reason(head).is_none())
         {
-            self.errors.push(DecryptError::PartlyExempt {
+            self.sealed.errors.push(DecryptError::PartlyExempt {
                 place: Place::new(path.clone(), document.position),
                 object: format!("an item of {}", head.object),
                 reason: ExemptionReason::Annotation,
@@ -139,13 +154,13 @@ impl Scan<'_> {
             let place = Place::new(path.clone(), document.position);
             let object = head.object.clone();
             if head.is_secret() && !reason.covers_secrets(self.options) {
-                self.errors.push(DecryptError::SecretExempt {
+                self.sealed.errors.push(DecryptError::SecretExempt {
                     place,
                     object,
                     reason,
                 });
             } else if head.sops && !whole {
-                self.errors.push(DecryptError::PartlyExempt {
+                self.sealed.errors.push(DecryptError::PartlyExempt {
                     place,
                     object,
                     reason,

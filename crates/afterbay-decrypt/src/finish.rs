@@ -2,23 +2,24 @@
 //! places where it may stand.
 
 use afterbay_manifest::{
-    DataKeys, Integrity, KeyPath, Node, Object, Place, Position, Provenance, RenderedSet, Scalar, Sealed,
-    Segment, Value,
+    DataKeys, Integrity, KeyPath, Node, Object, Place, Position, Provenance, RenderedSet, Scalar, Scrubber,
+    Sealed, Segment, Value,
 };
 
 use crate::eyaml::{self, OpenedScalar, TokenFailure};
 use crate::nested::{self, EntryFailure, NestedFiles, OpenedEntry};
 use crate::objects::{Exempt, SealedTokens, Subject};
+use crate::overlay::ObjectSource;
 use crate::set::{Counts, DecryptedSet};
 use crate::{
-    DecryptError, DecryptErrors, DecryptOptions, Exemption, FileReport, Leftover, MacOutcome, OpenedFiles,
-    confinement, leftover, scalar,
+    DecryptError, DecryptErrors, DecryptOptions, DecryptedParts, Exemption, FileReport, Leftover, MacOutcome,
+    OpenedFiles, Unfinished, confinement, leftover, scalar,
 };
 
 /// Opens the tokens of the objects and proves that the set is what its type says.
 ///
 /// `sealed` comes from [`crate::scan_objects`] over the same objects, `keys` from what it asked for.
-/// The errors of all objects are collected.
+/// The errors of all objects are collected, and with them those of the files that did not open.
 ///
 /// ```
 /// use afterbay_decrypt::{DecryptOptions, finish, overlay, scan, scan_objects};
@@ -29,9 +30,9 @@ use crate::{
 /// tree.insert_file(path.clone(), *b"apiVersion: v1\nkind: Namespace\nmetadata: {name: apps}\n", false);
 ///
 /// let options = DecryptOptions::default();
-/// let sealed = scan(&tree, [&path], &options)?;
+/// let sealed = scan(&tree, [&path], &options);
 /// assert!(sealed.key_requests().is_empty()); // else a key ring unwraps them
-/// let (tree, opened) = overlay(tree, sealed, &DataKeys::default(), &options)?;
+/// let (tree, opened) = overlay(tree, sealed, &DataKeys::default(), &options);
 /// # let _ = tree;
 /// let rendered = RenderedSet { revision: Revision::UNKNOWN, objects: vec![], warnings: vec![] }; // built from `tree`
 /// let tokens = scan_objects(&rendered, opened, &options);
@@ -44,13 +45,16 @@ pub fn finish(
     sealed: SealedTokens,
     keys: &DataKeys,
     options: &DecryptOptions,
-) -> Result<DecryptedSet, DecryptErrors> {
+) -> Result<DecryptedSet, Unfinished> {
+    let SealedTokens {
+        mut opened, nested, ..
+    } = sealed;
     let mut run = Run {
         keys,
         options,
-        opened: sealed.opened,
-        nested: sealed.nested,
-        errors: Vec::new(),
+        errors: std::mem::take(&mut opened.errors),
+        opened,
+        nested,
         counts: Counts::default(),
         values: Vec::new(),
     };
@@ -62,24 +66,53 @@ pub fn finish(
         .collect();
     let Run {
         opened,
-        errors,
+        mut errors,
         counts,
         mut values,
         ..
     } = run;
-    values.extend(opened.values.iter().map(|value| value.expose_bytes().to_vec()));
+    values.extend(opened.plaintexts());
+    let mut scrubber = Scrubber::new(values);
+    if opened.source == ObjectSource::Piped {
+        scrubber = scrubber.partial();
+    }
+    for error in &mut errors {
+        error.scrub(&scrubber);
+    }
     let mut warnings = rendered.warnings;
     warnings.extend(opened.warnings);
-    let set = DecryptedSet::new(crate::DecryptedParts {
+    let parts = DecryptedParts {
         revision: rendered.revision,
         objects,
         warnings,
         exemptions: opened.exemptions.into_sorted(),
         files: opened.reports,
         counts,
-        scrubber: afterbay_manifest::Scrubber::new(values),
-    });
-    DecryptErrors::check(errors, set)
+        scrubber,
+    };
+    match DecryptErrors::check(errors, ()) {
+        Ok(()) => Ok(DecryptedSet::new(parts)),
+        Err(errors) => Err(Unfinished {
+            errors,
+            parts: Box::new(parts),
+        }),
+    }
+}
+
+impl OpenedFiles {
+    /// Itself if every file opened. Who goes on without asking hears of it from [`finish`].
+    pub fn check(mut self) -> Result<Self, DecryptErrors> {
+        let mut errors = std::mem::take(&mut self.errors);
+        let scrubber = Scrubber::new(self.plaintexts());
+        for error in &mut errors {
+            error.scrub(&scrubber);
+        }
+        DecryptErrors::check(errors, self)
+    }
+
+    fn plaintexts(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.values.iter().map(|value| value.expose_bytes().to_vec())
+    }
 }
 
 /// What all objects share.
@@ -95,7 +128,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The object with its tokens opened; `None` if something is wrong with it.
     fn object(&mut self, index: usize, object: Object) -> Option<Object> {
+        let before = self.errors.len();
         let subject = Subject::of(&object, &self.opened, self.options);
         let mut left_sealed = false;
         let object = object.map_body(|body| {
@@ -119,7 +154,8 @@ impl Run<'_> {
             };
             self.opened.exemptions.record(exemption, &subject.origin.file);
         }
-        object.map_err(|error| self.errors.push(error.into())).ok()
+        let object = object.map_err(|error| self.errors.push(error.into())).ok();
+        object.filter(|_| self.errors.len() == before)
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn in_text(gvk: &Gvk, path: &KeyPath, text: &str) -> Option<Leftover>
             Leftover::SopsToken
         });
     }
-    let token = eyaml::find_sealed(text)?;
+    let token = eyaml::find_sealed(text)?.to_owned();
     Some(if is_name(gvk, path) {
         Leftover::TokenInName { token }
     } else if eyaml::is_sealed(text) && !gvk.is_secret() {
@@ -75,7 +75,9 @@ pub(crate) fn in_key(key: &str) -> Option<Leftover> {
     if afterbay_sops::contains_token(key) {
         return Some(Leftover::SopsToken);
     }
-    eyaml::find_sealed(key).map(|token| Leftover::TokenInName { token })
+    eyaml::find_sealed(key).map(|token| Leftover::TokenInName {
+        token: token.to_owned(),
+    })
 }
 
 /// What is sealed in the bytes that a `data` entry of a Secret stands for.
@@ -86,7 +88,7 @@ pub(crate) fn in_data(bytes: &[u8]) -> Option<Leftover> {
     } else if afterbay_sops::contains_token(text) {
         "ENC[AES256_GCM,…]".to_owned()
     } else {
-        eyaml::find_sealed(text)?
+        eyaml::find_sealed(text)?.to_owned()
     };
     Some(Leftover::Encoded { token })
 }

@@ -33,7 +33,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use error::{DecryptError, DecryptErrors, Leftover};
+pub use error::{DecryptError, DecryptErrors, Leftover, Unfinished};
 pub use exemption::{Exemption, ExemptionReason};
 pub use files::{SealedFiles, scan};
 pub use finish::finish;

@@ -110,7 +110,7 @@ impl Subject {
 fn exempt(object: &Object, opened: &OpenedFiles, options: &DecryptOptions) -> Option<Exempt> {
     let (gvk, origin) = (&object.reference().gvk, object.origin());
     // A kind that was changed on the way must not carry an exemption into a Secret.
-    let annotated = opened.source == ObjectSource::Unseen && is_annotated(object.body());
+    let annotated = opened.source != ObjectSource::Scanned && is_annotated(object.body());
     let reason = ExemptionReason::of(&origin.file, Some(gvk), annotated, options);
     let allowed = |reason: &ExemptionReason| !gvk.is_secret() || reason.covers_secrets(options);
     if opened.exemptions.contains(&origin.file, origin.document) {

@@ -8,7 +8,7 @@ use afterbay_sops::{MacOutcome, OpenedFile, OpenedPart, SealedFile, SelectionRul
 
 use crate::exemption::Exemptions;
 use crate::scalar::text_bytes;
-use crate::{DecryptError, DecryptErrors, DecryptOptions, SealedFiles, head};
+use crate::{DecryptError, DecryptOptions, SealedFiles, head};
 
 /// What became of one SOPS file, or of one document that is a SOPS file of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +29,15 @@ pub(crate) enum ObjectSource {
     /// They were not: objects from a pipe. Their annotations are all there is to go by.
     #[default]
     Unseen,
+    /// The same, and another process may have opened values in them already.
+    Piped,
     /// They were, before anything was opened; annotations that came later count for nothing.
     Scanned,
 }
 
 /// What [`overlay`] opened: what the report shows, and what the later passes have to know.
 ///
-/// The default is right for objects whose files nobody opened here, such as those from a pipe.
+/// The default is right for objects whose files nobody opened, [`OpenedFiles::elsewhere`] for objects from a pipe.
 #[derive(Debug, Default)]
 pub struct OpenedFiles {
     pub(crate) source: ObjectSource,
@@ -44,9 +46,19 @@ pub struct OpenedFiles {
     pub(crate) values: Vec<SecretBytes>,
     pub(crate) exemptions: Exemptions,
     pub(crate) warnings: Vec<Warning>,
+    /// What did not open, and what was wrong before.
+    pub(crate) errors: Vec<DecryptError>,
 }
 
 impl OpenedFiles {
+    /// For objects from a pipe: what was opened in them, and by whom, nobody knows any more.
+    pub fn elsewhere() -> Self {
+        Self {
+            source: ObjectSource::Piped,
+            ..Self::default()
+        }
+    }
+
     /// What became of each file, in the order in which the build reads them.
     pub fn reports(&self) -> &[FileReport] {
         &self.reports
@@ -97,26 +109,35 @@ impl Declarations {
 
 /// Opens every sealed file into the overlay of the tree. Nothing of it is ever on disk.
 ///
-/// `keys` holds what became of [`SealedFiles::key_requests`]. The failures of all files are collected.
+/// `keys` holds what became of [`SealedFiles::key_requests`]. A file that does not open is marked in the tree, so that
+/// a build leaves it out, and the others go on: [`OpenedFiles::check`] and [`crate::finish`] say what went wrong.
 pub fn overlay(
     mut tree: FileTree,
     sealed: SealedFiles,
     keys: &DataKeys,
     options: &DecryptOptions,
-) -> Result<(FileTree, OpenedFiles), DecryptErrors> {
-    let mut errors = Vec::new();
+) -> (FileTree, OpenedFiles) {
     let mut opened = OpenedFiles {
         source: ObjectSource::Scanned,
         exemptions: sealed.exemptions,
+        errors: sealed.errors,
         ..OpenedFiles::default()
     };
-    for file in &sealed.files {
-        match file.open(keys, options.mac) {
-            Ok(content) => errors.extend(opened.lay(&mut tree, file, content).err().map(DecryptError::from)),
-            Err(error) => errors.push(error.into()),
+    for path in &sealed.unusable {
+        tree.leave_sealed(path);
+    }
+    let usable = |file: &&SealedFile| !sealed.unusable.contains(file.file());
+    for file in sealed.files.iter().filter(usable) {
+        let laid = match file.open(keys, options.mac) {
+            Ok(content) => opened.lay(&mut tree, file, content).map_err(DecryptError::from),
+            Err(errors) => Err(errors.into()),
+        };
+        if let Err(error) = laid {
+            tree.leave_sealed(file.file());
+            opened.errors.push(error);
         }
     }
-    DecryptErrors::check(errors, (tree, opened))
+    (tree, opened)
 }
 
 impl OpenedFiles {

@@ -43,6 +43,8 @@ pub struct Counts {
     pub mac_not_verified: usize,
     /// Those of them with a source that has no integrity at all (hiera-eyaml).
     pub unauthenticated: usize,
+    /// Leaves that came through a pipe and may have been sealed before it. They are not among the others.
+    pub unknown: usize,
 }
 
 impl Counts {
@@ -51,6 +53,13 @@ impl Counts {
             let found = |source: &Sealed| matches!(source, Sealed::Ciphertext { integrity, .. } if *integrity == wanted);
             usize::from(provenance.sources().any(found))
         };
+        if provenance
+            .sources()
+            .all(|source| matches!(source, Sealed::Piped { .. }))
+        {
+            self.unknown += 1;
+            return;
+        }
         self.sealed += 1;
         self.mac_not_verified += has(Integrity::MacNotVerified);
         self.unauthenticated += has(Integrity::Unauthenticated);

@@ -10,17 +10,39 @@ mod nested;
 mod tokens;
 mod vectors;
 
-use afterbay_manifest::{DataKeys, KeyPath, Node, Object, RenderedSet};
+use std::borrow::Borrow;
+
+use afterbay_manifest::{DataKeys, FileTree, KeyPath, Node, Object, RenderedSet, TreePath};
 
 use crate::testing::{data_keys, inputs, render, rsa_key, unwrap_all};
 use crate::*;
 
 /// The whole stage on a tree, with the right data keys and the first RSA key.
-fn run(tree: afterbay_manifest::FileTree, options: &DecryptOptions) -> Result<DecryptedSet, DecryptErrors> {
+fn run(tree: FileTree, options: &DecryptOptions) -> Result<DecryptedSet, DecryptErrors> {
     let sealed = scan(&tree, inputs(&tree), options)?;
     let keys = data_keys(&sealed);
     let (tree, opened) = overlay(tree, sealed, &keys, options)?;
     run_objects(render(&tree), opened, options)
+}
+
+/// What is sealed, when nothing may be wrong with it.
+fn scan<P: Borrow<TreePath>>(
+    tree: &FileTree,
+    inputs: impl IntoIterator<Item = P>,
+    options: &DecryptOptions,
+) -> Result<SealedFiles, DecryptErrors> {
+    crate::scan(tree, inputs, options).check()
+}
+
+/// The files opened, when all of them have to.
+fn overlay(
+    tree: FileTree,
+    sealed: SealedFiles,
+    keys: &DataKeys,
+    options: &DecryptOptions,
+) -> Result<(FileTree, OpenedFiles), DecryptErrors> {
+    let (tree, opened) = crate::overlay(tree, sealed, keys, options);
+    Ok((tree, opened.check()?))
 }
 
 /// The second pass on objects, with the first RSA key.
@@ -35,7 +57,7 @@ fn run_objects(
     } else {
         unwrap_all(tokens.key_requests(), &[rsa_key("first.pkcs8")])
     };
-    finish(rendered, tokens, &keys, options)
+    finish(rendered, tokens, &keys, options).map_err(|unfinished| unfinished.errors)
 }
 
 fn text<'a>(object: &'a Object, keys: &[&str]) -> &'a str {

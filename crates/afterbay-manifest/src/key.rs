@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use crate::SecretBytes;
+use crate::{Scrubber, SecretBytes};
 
 /// A data key as a file holds it, encrypted to one recipient. Nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -276,6 +276,16 @@ pub struct KeyFailure {
     pub key: String,
     /// What was tried.
     pub attempts: Vec<Attempt>,
+}
+
+impl KeyFailure {
+    /// Takes opened values out of what key services answered. They are asked before the values of a run are known, so
+    /// this comes later than their answer.
+    pub fn scrub(&mut self, scrubber: &Scrubber) {
+        for attempt in &mut self.attempts {
+            attempt.reason = scrubber.scrub(&attempt.reason);
+        }
+    }
 }
 
 /// The outcome of unwrapping: for each key tried, the data keys or the reasons.

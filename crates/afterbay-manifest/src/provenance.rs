@@ -31,6 +31,11 @@ pub enum Sealed {
         /// What is known about its integrity.
         integrity: Integrity,
     },
+    /// A value that came through a pipe, in a place where opened values stand. Whether it was sealed, nobody knows.
+    Piped {
+        /// What messages call the stream.
+        stream: String,
+    },
     /// A value read from a Secret or ConfigMap of a cluster.
     Lookup {
         /// Kind of the object read.

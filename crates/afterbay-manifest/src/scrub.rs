@@ -60,6 +60,8 @@ pub const REDACTION_REMOVED: bool = option_env!("AFTERBAY_BUILD_WITHOUT_REDACTIO
 #[derive(Default)]
 pub struct Scrubber {
     values: Vec<SecretBytes>,
+    /// Whether there may be opened values that it was not told.
+    partial: bool,
     index: OnceLock<Index>,
 }
 
@@ -82,8 +84,24 @@ impl Scrubber {
             .collect();
         Self {
             values,
+            partial: false,
             index: OnceLock::new(),
         }
+    }
+
+    /// The same, for objects that may hold opened values which it was not told: those that came through a pipe.
+    #[must_use]
+    pub fn partial(self) -> Self {
+        Self {
+            partial: true,
+            ..self
+        }
+    }
+
+    /// Whether there may be opened values that it does not know. Then it is no proof that a text is clean, and whatever
+    /// a server quotes has to go.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Whether there is nothing to remove.

@@ -29,6 +29,11 @@ impl TreePath {
         Self::root().join(text.trim_start_matches('/'))
     }
 
+    /// What messages call an input that is in no tree: the words of the user, as typed. It is a name and leads nowhere.
+    pub fn name_only(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The path reached from this directory.
     pub fn join(&self, relative: &str) -> Result<Self, TreeError> {
         let leaves = || TreeError::LeavesTree {
@@ -91,7 +96,18 @@ impl fmt::Display for TreePath {
 pub struct File {
     source: Arc<[u8]>,
     executable: bool,
-    opened: Option<Arc<Opened>>,
+    state: State,
+}
+
+/// What became of a file when sealed files were opened.
+#[derive(Debug, Clone)]
+enum State {
+    /// Nothing: it reads as the revision holds it.
+    AsItIs,
+    /// It was opened.
+    Opened(Arc<Opened>),
+    /// It is sealed and was not opened; that has been said, and nothing is built from its ciphertext.
+    LeftSealed,
 }
 
 /// What decryption made of a sealed file.
@@ -115,24 +131,29 @@ impl File {
 
     /// Whether decryption opened it.
     pub fn is_opened(&self) -> bool {
-        self.opened.is_some()
+        matches!(self.state, State::Opened(_))
+    }
+
+    /// Whether it should have been opened and was not. A build leaves it out: what is wrong has been said.
+    pub fn is_left_sealed(&self) -> bool {
+        matches!(self.state, State::LeftSealed)
     }
 
     /// What a build reads: the opened text if there is one, else the source, and where it comes from.
     /// Callers are listed in `cargo xtask tidy`.
     pub fn expose_content(&self) -> (&[u8], Provenance) {
-        match &self.opened {
-            Some(opened) => (opened.text.expose_bytes(), opened.provenance.clone()),
-            None => (&self.source, Provenance::PLAIN),
+        match &self.state {
+            State::Opened(opened) => (opened.text.expose_bytes(), opened.provenance.clone()),
+            State::AsItIs | State::LeftSealed => (&self.source, Provenance::PLAIN),
         }
     }
 
     /// The YAML (or JSON) documents of the file: the opened ones, in which each leaf knows what it was
     /// opened from, else the parsed source.
     pub fn documents(&self) -> Result<std::borrow::Cow<'_, [yaml::Document]>, yaml::YamlErrors> {
-        match &self.opened {
-            Some(opened) => Ok((&*opened.documents).into()),
-            None => Ok(yaml::parse(&self.source)?.into()),
+        match &self.state {
+            State::Opened(opened) => Ok((&*opened.documents).into()),
+            State::AsItIs | State::LeftSealed => Ok(yaml::parse(&self.source)?.into()),
         }
     }
 }
@@ -214,7 +235,7 @@ impl FileTree {
             Entry::File(File {
                 source: source.into(),
                 executable,
-                opened: None,
+                state: State::AsItIs,
             }),
         );
     }
@@ -250,7 +271,7 @@ impl FileTree {
     ) -> Result<(), TreeError> {
         match self.entries.get_mut(path) {
             Some(Entry::File(file)) => {
-                file.opened = Some(Arc::new(Opened {
+                file.state = State::Opened(Arc::new(Opened {
                     text,
                     documents,
                     provenance,
@@ -258,6 +279,13 @@ impl FileTree {
                 Ok(())
             }
             _ => Err(TreeError::NotFound { path: path.clone() }),
+        }
+    }
+
+    /// Marks the file at a path as one that should have been opened and was not.
+    pub fn leave_sealed(&mut self, path: &TreePath) {
+        if let Some(Entry::File(file)) = self.entries.get_mut(path) {
+            file.state = State::LeftSealed;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use afterbay_manifest::{KeyPath, ObjectError, ObjectRef, Origin, Place};
+use afterbay_manifest::{Finding, KeyPath, ObjectError, ObjectRef, Origin, Place};
 use thiserror::Error;
 
 /// One thing that is wrong with an object. No variant holds a value.
@@ -81,6 +81,13 @@ pub enum NormalizeError {
 /// Everything that is wrong with a set; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct NormalizeErrors(pub Vec<NormalizeError>);
+
+impl NormalizeErrors {
+    /// Each of them as a person reads it. Their texts say what is expected.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.0.iter().map(|error| Finding::of(error, None)).collect()
+    }
+}
 
 impl fmt::Display for NormalizeErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

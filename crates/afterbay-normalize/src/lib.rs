@@ -42,4 +42,4 @@ mod set;
 mod tests;
 
 pub use error::{NormalizeError, NormalizeErrors};
-pub use set::{NormalizedSet, normalize};
+pub use set::{NormalizedSet, check, normalize};

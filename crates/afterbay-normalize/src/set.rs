@@ -45,6 +45,16 @@ pub fn normalize(decrypted: DecryptedSet) -> Result<NormalizedSet, NormalizeErro
     })
 }
 
+/// What [`normalize`] would find wrong with objects that are no [`DecryptedSet`], because something else is wrong already.
+pub fn check(objects: Vec<Object>) -> Result<(), NormalizeErrors> {
+    let errors = objects_of(objects).errors;
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(NormalizeErrors(errors))
+    }
+}
+
 /// What became of the objects.
 #[derive(Default)]
 pub(crate) struct Normalized {

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::Stage;
 
-/// The errors of the stage that stopped the run.
+/// The errors of the stage that stopped the run, and of the others that could still be looked at.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The revision could not be fetched.
@@ -34,10 +34,13 @@ pub enum RunError {
     /// The cluster failed after the first write.
     #[error(transparent)]
     Apply(#[from] Box<ApplyFailure>),
+    /// Several stages found something wrong, in their order.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<RunError>),
 }
 
 impl RunError {
-    /// Which stage stopped.
+    /// Which stage stopped; the earliest, if several did.
     pub fn stage(&self) -> Stage {
         match self {
             Self::Source(_) => Stage::Fetch,
@@ -46,39 +49,27 @@ impl RunError {
             Self::Normalize(_) => Stage::Normalize,
             Self::Connect(_) | Self::Plan(_) => Stage::Plan,
             Self::Apply(_) => Stage::Apply,
+            Self::Several(errors) => errors.first().map_or(Stage::Fetch, Self::stage),
         }
     }
 
     /// Whether another run holds the inventory, so that nothing was written.
     pub fn is_locked(&self) -> bool {
-        match self {
-            Self::Plan(errors) => errors.is_locked(),
-            Self::Apply(failure) => failure.errors.is_locked(),
-            _ => false,
-        }
+        matches!(self, Self::Plan(errors) if errors.is_locked())
+            || matches!(self, Self::Apply(failure) if failure.errors.is_locked())
     }
 
     /// Everything that is wrong, in order.
     pub fn findings(&self) -> Vec<Finding> {
         match self {
             Self::Source(error) => vec![Finding::of(error, error.hint())],
-            Self::Render(errors) => findings(&errors.0),
-            Self::Decrypt(errors) => findings(&errors.0),
-            Self::Normalize(errors) => findings(&errors.0),
+            Self::Render(errors) => errors.findings(),
+            Self::Decrypt(errors) => errors.findings(),
+            Self::Normalize(errors) => errors.findings(),
             Self::Connect(error) => vec![Finding::of(error, Some(error.hint().to_owned()))],
-            Self::Plan(errors) => apply_findings(errors),
-            Self::Apply(failure) => apply_findings(&failure.errors),
+            Self::Plan(errors) => errors.findings(),
+            Self::Apply(failure) => failure.errors.findings(),
+            Self::Several(errors) => errors.iter().flat_map(Self::findings).collect(),
         }
     }
-}
-
-fn findings<E: std::error::Error>(errors: &[E]) -> Vec<Finding> {
-    errors.iter().map(|error| Finding::of(error, None)).collect()
-}
-
-fn apply_findings(errors: &ApplyErrors) -> Vec<Finding> {
-    errors
-        .iter()
-        .map(|error| Finding::of(error, Some(error.hint().to_owned())))
-        .collect()
 }

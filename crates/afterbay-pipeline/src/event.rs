@@ -23,14 +23,7 @@ pub enum Stage {
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Fetch => "fetch",
-            Self::Decrypt => "decrypt",
-            Self::Render => "render",
-            Self::Normalize => "normalize",
-            Self::Plan => "plan",
-            Self::Apply => "apply",
-        })
+        f.pad(&format!("{self:?}").to_lowercase())
     }
 }
 

@@ -1,122 +1,140 @@
 //! The run.
 
-use afterbay_apply::{ApplyEvent, ApplyReport, Inventory, Mode};
-use afterbay_decrypt::{DecryptOptions, DecryptedSet, OpenedFiles};
+use afterbay_apply::{ApplyReport, Inventory};
+use afterbay_decrypt::{DecryptOptions, DecryptReport, OpenedFiles, Unfinished};
 use afterbay_keys::KeyRing;
-use afterbay_manifest::RenderedSet;
+use afterbay_manifest::{RenderedSet, Warning};
 use afterbay_normalize::NormalizedSet;
+use afterbay_render::RenderErrors;
 
 use crate::event::{Emit, Stage, StageEvent};
 use crate::{Build, Destination, RunError, RunReport, Target};
 
+/// What was opened, and the objects as the API server stores them.
+pub type Built = (DecryptReport, NormalizedSet);
+
+type Outcome<T> = Result<T, RunError>;
+
 /// Fetches, opens, renders, normalizes, plans and applies.
-pub async fn run(target: &Target, ring: &KeyRing, emit: Emit<'_>) -> Result<RunReport, RunError> {
-    let decrypted = build(&target.build, ring, emit).await?;
-    let decrypt = decrypted.report();
-    let apply = apply(decrypted, &target.destination, emit).await?;
-    Ok(RunReport {
-        decrypt,
-        keys: ring.notes(),
-        apply,
-    })
+pub async fn run(target: &Target, ring: &KeyRing, emit: Emit<'_>) -> Outcome<RunReport> {
+    let (decrypt, normalized) = build(&target.build, ring, emit).await?;
+    let apply = apply(normalized, &target.destination, emit).await?;
+    Ok(RunReport { decrypt, apply })
 }
 
-/// From the remote to objects in which nothing is sealed.
-pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Result<DecryptedSet, RunError> {
+/// From the remote to objects as the API server stores them, with what was opened for it.
+///
+/// What is wrong with one file keeps no other from being looked at, so that everything is said at once.
+pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Built> {
     emit(StageEvent::Started(Stage::Fetch));
     let snapshot = afterbay_source::fetch(&build.source).await?;
-    let files = snapshot.tree.entries().count();
-    finished(
-        emit,
-        Stage::Fetch,
-        format!("{}, {files} files", snapshot.revision),
-    );
+    let summary = format!("{}, {} files", snapshot.revision, snapshot.tree.entries().count());
+    finished(emit, Stage::Fetch, summary);
 
     emit(StageEvent::Started(Stage::Decrypt));
-    let inputs = afterbay_render::inputs(&snapshot.tree, &build.path)?;
-    let sealed = afterbay_decrypt::scan(&snapshot.tree, inputs.iter(), &build.decrypt)?;
+    let inputs = afterbay_render::inputs(&snapshot.tree, &build.path);
+    let sealed = afterbay_decrypt::scan(&snapshot.tree, inputs.iter(), &build.decrypt);
+    progressed(emit, Stage::Decrypt, 0, sealed.files().count(), "files");
     let keys = ring.unwrap_all(sealed.key_requests()).await;
-    let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &build.decrypt)?;
+    let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &build.decrypt);
     let values: usize = opened.reports().iter().map(|file| file.opened).sum();
-    finished(
-        emit,
-        Stage::Decrypt,
-        format!("{} sealed files, {values} values", opened.reports().len()),
-    );
+    let summary = format!("{} sealed files, {values} values", opened.reports().len());
+    finished(emit, Stage::Decrypt, summary);
 
     emit(StageEvent::Started(Stage::Render));
-    let rendered = afterbay_render::render(&tree, &build.path, snapshot.revision)?;
-    finished(emit, Stage::Render, format!("{} objects", rendered.objects.len()));
-    prove(rendered, opened, ring, &build.decrypt).await
+    let rendered = afterbay_render::attempt(&tree, &build.path, snapshot.revision);
+    finished(
+        emit,
+        Stage::Render,
+        format!("{} objects", rendered.0.objects.len()),
+    );
+    conclude(rendered, opened, ring, &build.decrypt, emit).await
 }
 
-/// Opens what is sealed inside objects, and proves that nothing sealed is left.
+/// The same for objects from a pipe, which nobody here has opened.
+pub async fn piped(
+    set: RenderedSet,
+    ring: &KeyRing,
+    options: &DecryptOptions,
+    emit: Emit<'_>,
+) -> Outcome<Built> {
+    conclude((set, None), OpenedFiles::elsewhere(), ring, options, emit).await
+}
+
+/// Opens what is sealed inside objects, proves that nothing sealed is left, and normalizes.
 ///
-/// `opened` is the default for objects from a pipe.
-pub async fn prove(
-    rendered: RenderedSet,
+/// With something `wrong` before, or on the way, the later stages only look for more of it.
+async fn conclude(
+    (rendered, wrong): (RenderedSet, Option<RenderErrors>),
     opened: OpenedFiles,
     ring: &KeyRing,
     options: &DecryptOptions,
-) -> Result<DecryptedSet, RunError> {
+    emit: Emit<'_>,
+) -> Outcome<Built> {
+    let told = [opened.warnings(), &rendered.warnings].concat();
+    warn(emit, &told, &[]);
     let tokens = afterbay_decrypt::scan_objects(&rendered, opened, options);
     let keys = ring.unwrap_all(tokens.key_requests().to_vec()).await;
-    Ok(afterbay_decrypt::finish(rendered, tokens, &keys, options)?)
+    let mut errors: Vec<RunError> = wrong.into_iter().map(RunError::from).collect();
+    emit(StageEvent::Started(Stage::Normalize));
+    match afterbay_decrypt::finish(rendered, tokens, &keys, options) {
+        Ok(decrypted) => {
+            let report = decrypted.report();
+            match afterbay_normalize::normalize(decrypted) {
+                Ok(normalized) if errors.is_empty() => {
+                    warn(emit, normalized.warnings(), &told);
+                    let summary = format!("{} objects", normalized.objects().len());
+                    finished(emit, Stage::Normalize, summary);
+                    return Ok((report, normalized));
+                }
+                other => errors.extend(other.err().map(RunError::from)),
+            }
+        }
+        Err(Unfinished { errors: more, parts }) => {
+            errors.insert(0, more.into());
+            errors.extend(afterbay_normalize::check(parts.objects).err().map(RunError::from));
+        }
+    }
+    Err(RunError::Several(errors))
 }
 
-/// From opened objects to the cluster.
-pub async fn apply(
-    decrypted: DecryptedSet,
-    destination: &Destination,
-    emit: Emit<'_>,
-) -> Result<ApplyReport, RunError> {
-    emit(StageEvent::Started(Stage::Normalize));
-    let normalized: NormalizedSet = afterbay_normalize::normalize(decrypted)?;
-    finished(
-        emit,
-        Stage::Normalize,
-        format!("{} objects", normalized.objects().len()),
-    );
-
-    for warning in normalized.warnings() {
-        emit(StageEvent::Warned(warning.clone()));
-    }
-
+/// From objects to the cluster.
+pub async fn apply(set: NormalizedSet, to: &Destination, emit: Emit<'_>) -> Outcome<ApplyReport> {
     emit(StageEvent::Started(Stage::Plan));
-    let client = afterbay_apply::connect(&destination.connect).await?;
-    let inventory = match &destination.inventory {
+    let client = afterbay_apply::connect(&to.connect).await?;
+    let inventory = match &to.inventory {
         Some(options) => afterbay_apply::inventory(&client, options).await?,
         None => Inventory::none(),
     };
-    let live = afterbay_apply::observe(&client, &normalized, &inventory, &destination.apply).await?;
-    let plan = afterbay_apply::plan(normalized, &inventory, live, &destination.apply)?;
-    finished(
-        emit,
-        Stage::Plan,
-        format!("{} objects to write or delete", plan.writes()),
-    );
-    if destination.apply.mode == Mode::Write {
-        emit(StageEvent::Started(Stage::Apply));
-    }
-    let (mut done, mut total) = (0, 0);
-    let report = afterbay_apply::execute(&client, plan, &mut |event| match event {
-        ApplyEvent::Started { writes } => total = writes,
-        ApplyEvent::Done { .. } => {
-            done += 1;
-            emit(StageEvent::Progressed {
-                stage: Stage::Apply,
-                done,
-                total: Some(total as u64),
-                unit: "objects",
-            });
-        }
-        ApplyEvent::Waiting { .. } => {}
+    let judged = &mut |done, total| progressed(emit, Stage::Plan, done, total, "objects");
+    let live = afterbay_apply::observe(&client, &set, &inventory, &to.apply, judged).await?;
+    let plan = afterbay_apply::plan(set, &inventory, live, &to.apply)?;
+    let summary = format!("{} objects to write or delete", plan.writes());
+    finished(emit, Stage::Plan, summary);
+    let mut count = (0, 0);
+    emit(StageEvent::Started(Stage::Apply));
+    let report = afterbay_apply::execute(&client, plan, &mut |event| {
+        count = event.count(count);
+        progressed(emit, Stage::Apply, count.0, count.1, "objects");
     })
     .await?;
-    if destination.apply.mode == Mode::Write {
-        finished(emit, Stage::Apply, report.counts.to_string());
-    }
+    finished(emit, Stage::Apply, report.summary());
     Ok(report)
+}
+
+fn warn(emit: Emit<'_>, warnings: &[Warning], told: &[Warning]) {
+    for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
+        emit(StageEvent::Warned(warning.clone()));
+    }
+}
+
+fn progressed(emit: Emit<'_>, stage: Stage, done: usize, total: usize, unit: &'static str) {
+    emit(StageEvent::Progressed {
+        stage,
+        done: done as u64,
+        total: Some(total as u64),
+        unit,
+    });
 }
 
 fn finished(emit: Emit<'_>, stage: Stage, summary: String) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use afterbay_manifest::{ObjectError, ObjectRef, Origin, Place, TreeError, TreePath};
+use afterbay_manifest::{Finding, ObjectError, ObjectRef, Origin, Place, TreeError, TreePath};
 use thiserror::Error;
 
 /// One thing that is wrong with a build.
@@ -198,6 +198,28 @@ pub enum RenderError {
     },
 }
 
+impl RenderError {
+    /// What to do about it, where the text does not say so itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Target {
+                source: TreeError::LeavesTree { .. },
+                ..
+            }
+            | Self::Resource {
+                source: TreeError::LeavesTree { .. },
+                ..
+            } => None,
+            Self::Target { .. } => Some("check the path, and that it is in this revision"),
+            Self::Resource { .. } => Some("correct the entry, or add what it names to the repository"),
+            Self::Yaml { .. } => Some("correct the text at this place"),
+            Self::RepeatedField { .. } => Some("keep one of the two"),
+            Self::Shape { .. } => Some("correct the field in the object"),
+            _ => None,
+        }
+    }
+}
+
 /// A field of a kustomization file that is not applied.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnsupportedField {
@@ -240,6 +262,12 @@ fn unsupported(fields: &[UnsupportedField]) -> String {
 pub struct RenderErrors(pub Vec<RenderError>);
 
 impl RenderErrors {
+    /// Each of them as a person reads it.
+    pub fn findings(&self) -> Vec<Finding> {
+        let finding = |error: &RenderError| Finding::of(error, error.hint().map(str::to_owned));
+        self.0.iter().map(finding).collect()
+    }
+
     /// The value if nothing is wrong.
     pub(crate) fn check<T>(errors: Vec<RenderError>, value: T) -> Result<T, Self> {
         if errors.is_empty() {

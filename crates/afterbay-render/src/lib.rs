@@ -43,6 +43,6 @@ mod tests;
 
 pub use error::{RenderError, RenderErrors, UnsupportedField};
 pub use locate::{Inputs, inputs};
-pub use render::render;
+pub use render::{attempt, render};
 pub use scope::is_cluster_scoped;
 pub use stream::read_objects;

@@ -10,9 +10,16 @@ use crate::{generate, remote};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
     paths: Vec<TreePath>,
+    errors: Vec<RenderError>,
 }
 
 impl Inputs {
+    /// Itself if everything was found. Who goes on without asking hears of it from [`crate::render`].
+    pub fn check(mut self) -> Result<Self, RenderErrors> {
+        let errors = std::mem::take(&mut self.errors);
+        RenderErrors::check(errors, self)
+    }
+
     /// The paths, kustomization files included.
     pub fn iter(&self) -> impl Iterator<Item = &TreePath> {
         self.paths.iter()
@@ -40,14 +47,18 @@ impl IntoIterator for Inputs {
 
 /// Names every file that [`crate::render`] will read for a directory, in order.
 ///
-/// Only kustomization files are read for it; whether a resource file can be read is seen by the build.
-pub fn inputs(tree: &FileTree, path: &TreePath) -> Result<Inputs, RenderErrors> {
-    let located = locate(tree, path)?;
+/// Only kustomization files are read for it; whether a resource file can be read is seen by the build. What is wrong
+/// with one kustomization file does not keep the files of the others from being found.
+pub fn inputs(tree: &FileTree, path: &TreePath) -> Inputs {
+    let located = locate(tree, path);
     let mut paths = Vec::new();
     located.target.list(&mut paths);
     let mut seen = std::collections::BTreeSet::new();
     paths.retain(|path| seen.insert(path.clone()));
-    Ok(Inputs { paths })
+    Inputs {
+        paths,
+        errors: located.errors,
+    }
 }
 
 /// What a directory builds.
@@ -69,6 +80,15 @@ pub(crate) enum Entry {
 }
 
 impl Target {
+    /// One that lists nothing.
+    fn empty() -> Self {
+        Self {
+            file: None,
+            entries: Vec::new(),
+            namespace: None,
+        }
+    }
+
     fn list(&self, paths: &mut Vec<TreePath>) {
         paths.extend(self.file.clone());
         for entry in &self.entries {
@@ -80,32 +100,34 @@ impl Target {
     }
 }
 
-/// A target with what the user should know about how it was found.
+/// A target with what is wrong with it and what the user should know about how it was found.
 pub(crate) struct Located {
     pub(crate) target: Target,
     pub(crate) warnings: Vec<Warning>,
+    pub(crate) errors: Vec<RenderError>,
 }
 
 /// Finds what the build of a directory consists of.
-pub(crate) fn locate(tree: &FileTree, path: &TreePath) -> Result<Located, RenderErrors> {
-    let directory = tree.directory(path).map_err(|source| {
-        RenderErrors(vec![RenderError::Target {
-            path: path.clone(),
-            source,
-        }])
-    })?;
+pub(crate) fn locate(tree: &FileTree, path: &TreePath) -> Located {
     let mut locator = Locator {
         tree,
         visited: Vec::new(),
         errors: Vec::new(),
         warnings: Vec::new(),
     };
-    let target = locator.root(&directory);
-    let located = Located {
+    let target = match tree.directory(path) {
+        Ok(directory) => locator.root(&directory),
+        Err(source) => {
+            let path = path.clone();
+            locator.errors.push(RenderError::Target { path, source });
+            Target::empty()
+        }
+    };
+    Located {
         target,
         warnings: locator.warnings,
-    };
-    RenderErrors::check(locator.errors, located)
+        errors: locator.errors,
+    }
 }
 
 pub(crate) struct Locator<'a> {
@@ -128,11 +150,7 @@ impl<'a> Locator<'a> {
 
     /// A directory with at least one kustomization file.
     pub(crate) fn directory(&mut self, directory: &TreePath, names: Vec<String>) -> Target {
-        let mut target = Target {
-            file: None,
-            entries: Vec::new(),
-            namespace: None,
-        };
+        let mut target = Target::empty();
         let (Some(name), 1) = (names.first(), names.len()) else {
             self.errors.push(RenderError::ManyKustomizationFiles {
                 directory: directory.clone(),

@@ -32,6 +32,7 @@ struct Waiting<'a> {
 pub(crate) fn file(tree: &FileTree, path: &TreePath) -> Contents {
     let mut contents = Contents::default();
     match tree.file(path) {
+        Ok((_, file)) if file.is_left_sealed() => {}
         Ok((real, file)) => contents.read(&real, file),
         Err(source) => contents.errors.push(RenderError::Target {
             path: path.clone(),
@@ -55,6 +56,25 @@ pub(crate) fn yaml_errors(file: &TreePath, errors: YamlErrors) -> impl Iterator<
     errors.into_iter()
 }
 
+/// A warning for each scalar that kustomize and `kubectl apply` read differently. The document begins so many lines
+/// below the top.
+pub(crate) fn ambiguous(
+    file: &TreePath,
+    document: &Document,
+    lines_before: u32,
+) -> impl Iterator<Item = Warning> {
+    let found = document.ambiguous_scalars().into_iter();
+    found.map(move |scalar| {
+        let message = scalar.to_string();
+        let mut position = scalar.position;
+        position.line += lines_before;
+        Warning {
+            place: Some(Place::new(file.clone(), position)),
+            message,
+        }
+    })
+}
+
 impl Contents {
     fn read(&mut self, path: &TreePath, file: &File) {
         let documents = match file.documents() {
@@ -72,11 +92,7 @@ impl Contents {
         };
         let mut queue = VecDeque::new();
         for document in documents.iter() {
-            self.warnings
-                .extend(document.ambiguous_scalars().into_iter().map(|found| Warning {
-                    place: Some(Place::new(path.clone(), found.position)),
-                    message: found.to_string(),
-                }));
+            self.warnings.extend(ambiguous(path, document, 0));
             match document.resolve(Table::Kustomize) {
                 Ok(Some(node)) => {
                     queue.push_back(Waiting {

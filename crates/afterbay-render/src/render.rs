@@ -14,26 +14,41 @@ use crate::{annotation, namespace, read, reference};
 /// Everything that is wrong with it is returned together. Warnings name scalars that kustomize and `kubectl apply`
 /// read differently.
 pub fn render(tree: &FileTree, path: &TreePath, revision: Revision) -> Result<RenderedSet, RenderErrors> {
-    let located = locate::locate(tree, path)?;
+    let (set, errors) = attempt(tree, path, revision);
+    match errors {
+        None => Ok(set),
+        Some(errors) => Err(errors),
+    }
+}
+
+/// The same as far as it goes: what is sound of the build, and what is wrong with the rest.
+///
+/// Files that are left sealed ([`FileTree::leave_sealed`]) are left out. An incomplete set is good for one thing: later
+/// stages can look for more errors in it, so that all are reported together.
+pub fn attempt(tree: &FileTree, path: &TreePath, revision: Revision) -> (RenderedSet, Option<RenderErrors>) {
+    let located = locate::locate(tree, path);
+    let is_complete = located.errors.is_empty();
     let mut build = Build {
         tree,
-        errors: Vec::new(),
+        errors: located.errors,
         warnings: located.warnings,
     };
-    let resources = build.target(&located.target);
-    let objects = build.finish(resources);
+    let objects = if is_complete {
+        let resources = build.target(&located.target);
+        build.finish(resources)
+    } else {
+        build.read_all(&located.target)
+    };
     // A file that two bases list is read twice; what there is to say about it is said once.
     let mut seen = BTreeSet::new();
     let mut warnings = build.warnings;
     warnings.retain(|warning| seen.insert(warning.clone()));
-    RenderErrors::check(
-        build.errors,
-        RenderedSet {
-            revision,
-            objects,
-            warnings,
-        },
-    )
+    let set = RenderedSet {
+        revision,
+        objects,
+        warnings,
+    };
+    (set, RenderErrors::check(build.errors, ()).err())
 }
 
 struct Build<'a> {
@@ -61,6 +76,19 @@ impl Build<'_> {
             }
             _ => merged.resources,
         }
+    }
+
+    /// Every object by itself, where a kustomization file is wrong: what it would have changed in them, or how they
+    /// would have met, is not known.
+    fn read_all(&mut self, target: &Target) -> Vec<Object> {
+        let mut objects = Vec::new();
+        for entry in &target.entries {
+            match entry {
+                Entry::File(path) => objects.extend(self.file(path).into_iter().map(Resource::into_object)),
+                Entry::Base(base) => objects.extend(self.read_all(base)),
+            }
+        }
+        objects
     }
 
     fn file(&mut self, path: &TreePath) -> Vec<Resource> {

@@ -1,7 +1,7 @@
 //! Objects from a stream, such as the standard input of `apply -f -`.
 
 use afterbay_manifest::yaml::{self, Table, YamlErrors};
-use afterbay_manifest::{Node, Object, Origin, TreePath, Value};
+use afterbay_manifest::{Node, Object, Origin, RenderedSet, Revision, TreePath, Value, Warning};
 
 use crate::error::{RenderError, RenderErrors};
 use crate::read::{self, Listing};
@@ -15,19 +15,26 @@ struct Piece<'a> {
 /// Reads the objects of a YAML stream or of JSON documents written one after another.
 ///
 /// `name` is what errors call the stream. Lists are flattened where they stand, as `kubectl apply` does. Which tool's
-/// reading of scalars applies is the caller's choice; `kubectl apply -f` is [`Table::Kubectl`].
-pub fn read_objects(text: &[u8], name: &TreePath, table: Table) -> Result<Vec<Object>, RenderErrors> {
+/// reading of scalars applies is the caller's choice; `kubectl apply -f` is [`Table::Kubectl`]. Warnings name scalars that
+/// kustomize and `kubectl apply` read differently. The revision is unknown.
+pub fn read_objects(text: &[u8], name: &TreePath, table: Table) -> Result<RenderedSet, RenderErrors> {
     let mut reader = Reader {
         name,
         table,
         documents: 0,
         objects: Vec::new(),
+        warnings: Vec::new(),
         errors: Vec::new(),
     };
     for piece in pieces(text) {
         reader.piece(&piece);
     }
-    RenderErrors::check(reader.errors, reader.objects)
+    let set = RenderedSet {
+        revision: Revision::UNKNOWN,
+        objects: reader.objects,
+        warnings: reader.warnings,
+    };
+    RenderErrors::check(reader.errors, set)
 }
 
 struct Reader<'a> {
@@ -35,6 +42,7 @@ struct Reader<'a> {
     table: Table,
     documents: usize,
     objects: Vec<Object>,
+    warnings: Vec<Warning>,
     errors: Vec<RenderError>,
 }
 
@@ -47,6 +55,8 @@ impl Reader<'_> {
         for document in documents {
             let index = self.documents;
             self.documents += 1;
+            self.warnings
+                .extend(read::ambiguous(self.name, &document, piece.lines_before));
             match document.resolve(self.table) {
                 Ok(Some(mut node)) => {
                     move_down(&mut node, piece.lines_before);

@@ -1,8 +1,10 @@
 //! The tar stream between `fetch`, `decrypt` and `render`: a revision's files, nothing unpacked.
 //!
 //! The first entry is a pax global header (POSIX.1-2017, pax "Interchange Format") that carries the commit
-//! as `comment`, as `git archive` writes it, and the remote and reference under names of our own.
+//! as `comment`, as `git archive` writes it, and the remote and reference under names of our own. A file that was opened
+//! says so in an extended header before it, so that whoever prints it later knows.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use afterbay_manifest::{Entry, FileTree, Revision, Snapshot, TreeError, TreePath};
@@ -15,6 +17,7 @@ const MAX_TOTAL: u64 = 512 << 20;
 const COMMIT: &str = "comment";
 const REFERENCE: &str = "AFTERBAY.reference";
 const REMOTE: &str = "AFTERBAY.remote";
+const OPENED: &str = "AFTERBAY.opened";
 
 /// Why a tar stream could not be read or written.
 #[derive(Debug, Error)]
@@ -83,6 +86,9 @@ fn write_entry(builder: &mut Builder<impl Write>, path: &TreePath, entry: &Entry
     match entry {
         Entry::File(file) => {
             let (content, _) = file.expose_content();
+            if file.is_opened() {
+                builder.append_pax_extensions([(OPENED, b"true".as_slice())])?;
+            }
             header.set_entry_type(EntryType::Regular);
             header.set_mode(if file.is_executable() { 0o755 } else { 0o644 });
             header.set_size(content.len() as u64);
@@ -140,14 +146,25 @@ fn pax_record(key: &str, value: &str) -> String {
     format!("{length} {key}={value}\n")
 }
 
-/// Reads a tar stream into a tree, with the revision and the remote it carries.
-pub(crate) fn read(input: impl Read) -> Result<(Snapshot, Option<String>), ArchiveError> {
+/// What a tar stream holds.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// The files, and the revision it carries.
+    pub(crate) snapshot: Snapshot,
+    /// The remote it carries.
+    pub(crate) remote: Option<String>,
+    /// The files in which values were opened.
+    pub(crate) opened: BTreeSet<TreePath>,
+}
+
+/// Reads a tar stream into a tree, with what it says about it.
+pub(crate) fn read(input: impl Read) -> Result<Contents, ArchiveError> {
     let failed = |source| ArchiveError::Stream {
         action: "read",
         source,
     };
     let mut tree = FileTree::new();
-    let (mut revision, mut remote) = (Revision::UNKNOWN, None);
+    let (mut revision, mut remote, mut opened) = (Revision::UNKNOWN, None, BTreeSet::new());
     let mut left = MAX_TOTAL;
     let mut archive = Archive::new(input);
     for entry in archive.entries().map_err(failed)? {
@@ -161,6 +178,9 @@ pub(crate) fn read(input: impl Read) -> Result<(Snapshot, Option<String>), Archi
             continue;
         }
         let path = TreePath::root().join(&String::from_utf8_lossy(&entry.path_bytes()))?;
+        if is_opened(&mut entry).map_err(failed)? {
+            opened.insert(path.clone());
+        }
         match kind {
             EntryType::Regular | EntryType::Continuous => {
                 let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
@@ -178,8 +198,21 @@ pub(crate) fn read(input: impl Read) -> Result<(Snapshot, Option<String>), Archi
     }
     match tree.escaping_links().into_iter().next() {
         Some((path, target)) => Err(ArchiveError::Link { path, target }),
-        None => Ok((Snapshot { revision, tree }, remote)),
+        None => Ok(Contents {
+            snapshot: Snapshot { revision, tree },
+            remote,
+            opened,
+        }),
     }
+}
+
+fn is_opened(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<bool> {
+    let records = entry.pax_extensions()?;
+    Ok(records
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|record| record.key() == Ok(OPENED)))
 }
 
 fn read_global_header(body: &[u8], revision: &mut Revision, remote: &mut Option<String>) {
@@ -224,7 +257,12 @@ mod tests {
 
     #[test]
     fn a_tree_survives_the_pipe() {
-        let (copy, remote) = read(&*written(|_| true)).unwrap();
+        let Contents {
+            snapshot: copy,
+            remote,
+            opened,
+        } = read(&*written(|_| true)).unwrap();
+        assert!(opened.is_empty());
         assert_eq!(copy.revision, snapshot().revision);
         assert_eq!(remote.as_deref(), Some("https://git.example/fleet"));
         let paths: Vec<&str> = copy.tree.entries().map(|(path, _)| path.as_str()).collect();
@@ -245,8 +283,61 @@ mod tests {
 
     #[test]
     fn only_what_is_kept_is_written() {
-        let (copy, _) = read(&*written(|path| path.as_str() == "run.sh")).unwrap();
-        assert_eq!(copy.tree.entries().count(), 1);
+        let copy = read(&*written(|path| path.as_str() == "run.sh")).unwrap();
+        assert_eq!(copy.snapshot.tree.entries().count(), 1);
+    }
+
+    #[test]
+    fn what_was_opened_is_said_of_the_file() {
+        let mut snapshot = snapshot();
+        let long = format!("{}/{}.yaml", "d".repeat(90), "f".repeat(90));
+        for path in ["apps/db.yaml", &long] {
+            let path = TreePath::parse(path).unwrap();
+            snapshot.tree.insert_file(path.clone(), b"sealed".to_vec(), false);
+            let text = afterbay_manifest::SecretBytes::new(b"a: 2\n".to_vec());
+            let plain = afterbay_manifest::Provenance::PLAIN;
+            snapshot.tree.lay_over(&path, text, Vec::new(), plain).unwrap();
+        }
+        let mut out = Vec::new();
+        write(&mut out, &snapshot, None, |_| true).unwrap();
+        let copy = read(&*out).unwrap();
+        let opened: Vec<&str> = copy.opened.iter().map(TreePath::as_str).collect();
+        assert_eq!(opened, ["apps/db.yaml", &long]);
+        let (_, file) = copy
+            .snapshot
+            .tree
+            .file(&TreePath::parse("apps/db.yaml").unwrap())
+            .unwrap();
+        assert_eq!(file.source(), b"a: 2\n");
+    }
+
+    /// Runs a program of the machine over a tar stream.
+    fn ask(program: &str, arguments: &[&str]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::File::create(file.path())
+            .unwrap()
+            .write_all(&written(|_| true))
+            .unwrap();
+        let output = std::process::Command::new(program)
+            .args(arguments)
+            .stdin(std::fs::File::open(file.path()).unwrap())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn git_reads_the_commit_as_from_its_own_archive() {
+        assert_eq!(ask("git", &["get-tar-commit-id"]).trim_end(), "9c5b".repeat(10));
+    }
+
+    #[test]
+    fn tar_lists_the_files() {
+        assert_eq!(
+            ask("tar", &["-tf", "-"]),
+            "apps/db.yaml\napps/link.yaml\nrun.sh\n"
+        );
     }
 
     #[test]

@@ -44,6 +44,7 @@ Exit codes:
    14  the cluster could not be reached or refused an object before the first write; nothing was written
    15  the cluster failed after the first write; what was done is printed, and nothing is pruned before all is written
    16  another run holds the inventory; nothing was written
+  101  a bug in afterbay; what is in the cluster is unknown, run it again to converge
   130  interrupted";
 }
 

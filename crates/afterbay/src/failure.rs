@@ -114,7 +114,14 @@ fn stopped(report: &ApplyReport) -> String {
         ""
     };
     let done = output::objects_table(report);
-    format!("the run stopped after the first write{pruned}; run it again to converge; done before:\n{done}")
+    let warnings: String = report
+        .warnings
+        .iter()
+        .map(|warning| format!("warning: {warning}\n"))
+        .collect();
+    format!(
+        "{warnings}the run stopped after the first write{pruned}; run it again to converge; done before:\n{done}"
+    )
 }
 
 impl From<anyhow::Error> for Failure {

@@ -18,7 +18,7 @@ mod stream;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    logging::start();
     let refused = hardening::harden();
+    logging::start();
     cli::run(&refused).into()
 }

@@ -4,8 +4,15 @@ use afterbay_manifest::{Mapping, Node, Object, REDACTED, Value};
 
 /// The body with `[REDACTED]` in place of each leaf that is not plain, and of each value under `data` and
 /// `stringData` of a v1 Secret: provenance does not cross a pipe, so a Secret's values always count.
-pub(crate) fn masked(object: &Object) -> Node {
+///
+/// With [`Hide::Everything`] nothing stays but what the object is known by: where any value may have been opened, and
+/// nobody knows which.
+pub(crate) fn masked(object: &Object, hide: Hide) -> Node {
     let mut body = object.body().clone();
+    if hide == Hide::Everything {
+        mask_all_but_names(&mut body, object.reference().gvk.is_secret());
+        return body;
+    }
     if object.reference().gvk.is_secret()
         && let Some(fields) = body.as_mapping_mut()
     {
@@ -17,6 +24,32 @@ pub(crate) fn masked(object: &Object) -> Node {
     }
     mask_sealed(&mut body);
     body
+}
+
+/// How much of an object is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hide {
+    /// What was opened, and the values of Secrets.
+    Opened,
+    /// All but apiVersion, kind, name and namespace, and the type of a Secret.
+    Everything,
+}
+
+fn mask_all_but_names(body: &mut Node, is_secret: bool) {
+    for (field, value) in body.as_mapping_mut().into_iter().flatten() {
+        match field.as_str() {
+            "apiVersion" | "kind" => {}
+            "type" if is_secret => {}
+            "metadata" => {
+                for (field, value) in value.as_mapping_mut().into_iter().flatten() {
+                    if !["name", "namespace"].contains(&field.as_str()) {
+                        mask_all(value);
+                    }
+                }
+            }
+            _ => mask_all(value),
+        }
+    }
 }
 
 fn mask_all(node: &mut Node) {
@@ -69,7 +102,7 @@ mod tests {
             "data": { "a": "aHVudGVyMg==", "empty": null }, "stringData": { "b": "hunter2" },
         }));
         insta::assert_snapshot!(
-            masked(&secret).expose_json(),
+            masked(&secret, Hide::Opened).expose_json(),
             @r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db"},"type":"Opaque","data":{"a":"[REDACTED]","empty":null},"stringData":{"b":"[REDACTED]"}}"#
         );
     }
@@ -92,8 +125,21 @@ mod tests {
             })
             .unwrap();
         insta::assert_snapshot!(
-            masked(&map).expose_json(),
+            masked(&map, Hide::Opened).expose_json(),
             @r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"},"data":{"a":"[REDACTED]","b":"plain"}}"#
+        );
+    }
+
+    #[test]
+    fn where_nobody_knows_what_was_opened_only_names_stay() {
+        let widget = object(&serde_json::json!({
+            "apiVersion": "example.org/v1", "kind": "Widget",
+            "metadata": { "name": "w", "namespace": "apps", "annotations": { "a": "hunter2" } },
+            "spec": { "token": "hunter2", "type": "x", "list": ["hunter2"], "empty": {} },
+        }));
+        insta::assert_snapshot!(
+            masked(&widget, Hide::Everything).expose_json(),
+            @r#"{"apiVersion":"example.org/v1","kind":"Widget","metadata":{"name":"w","namespace":"apps","annotations":{"a":"[REDACTED]"}},"spec":{"token":"[REDACTED]","type":"[REDACTED]","list":"[REDACTED]","empty":{}}}"#
         );
     }
 }

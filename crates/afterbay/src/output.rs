@@ -5,6 +5,7 @@ use std::io::Write;
 
 use afterbay_apply::{Action, ApplyReport, ObjectReport};
 use afterbay_decrypt::DecryptReport;
+use afterbay_keys::KeyNote;
 use afterbay_manifest::{Node, yaml};
 use afterbay_pipeline::RunReport;
 use anyhow::Context as _;
@@ -22,22 +23,30 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// Prints what the user should know about keys and objects to standard error; what the stages warned of was
-/// printed when they did.
-pub(crate) fn warnings(report: &RunReport) {
-    for note in &report.keys {
+/// Prints what there is to say about keys to standard error, however the run ended.
+pub(crate) fn notes(notes: &[KeyNote]) {
+    for note in notes {
         eprintln!("{}: {note}", if note.is_warning() { "warning" } else { "note" });
     }
-    for warning in &report.apply.warnings {
+}
+
+/// Prints what the cluster warned of to standard error; what the stages warned of was printed when they did.
+pub(crate) fn warnings(report: &ApplyReport) {
+    for warning in &report.warnings {
         eprintln!("warning: {warning}");
     }
 }
 
 /// Prints a run's report.
-pub(crate) fn report(report: &RunReport, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(crate) fn report(
+    report: &RunReport,
+    keys: &[KeyNote],
+    format: Format,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     match format {
         Format::Table => out.write_all(table(report).as_bytes()).context("standard output"),
-        Format::Json | Format::Yaml => value(&as_json(report)?, format, out),
+        Format::Json | Format::Yaml => value(&as_json(report, keys)?, format, out),
     }
 }
 
@@ -129,11 +138,13 @@ fn row(object: &ObjectReport) -> [String; 3] {
 /// What was opened and what is known about its integrity; empty when nothing was sealed.
 fn opened(report: &DecryptReport) -> String {
     let counts = report.counts;
-    if counts.sealed == 0 && report.exemptions.is_empty() {
-        return String::new();
-    }
-    let mut parts = vec![format!("{} sealed values", counts.sealed)];
+    let mut parts = Vec::new();
     for (count, what) in [
+        (counts.sealed, "sealed values"),
+        (
+            counts.unknown,
+            "values of Secrets that came as they are, so that nobody knows which were sealed",
+        ),
         (counts.mac_not_verified, "from files whose MAC was not verified"),
         (
             counts.unauthenticated,
@@ -145,11 +156,14 @@ fn opened(report: &DecryptReport) -> String {
             parts.push(format!("{count} {what}"));
         }
     }
+    if parts.is_empty() {
+        return String::new();
+    }
     parts.join(", ") + "\n"
 }
 
-fn as_json(report: &RunReport) -> anyhow::Result<Value> {
-    let RunReport { decrypt, keys, apply } = report;
+fn as_json(report: &RunReport, keys: &[KeyNote]) -> anyhow::Result<Value> {
+    let RunReport { decrypt, apply } = report;
     let files: Vec<Value> = decrypt
         .files
         .iter()
@@ -161,6 +175,7 @@ fn as_json(report: &RunReport) -> anyhow::Result<Value> {
         "values": decrypt.counts.sealed,
         "macNotVerified": decrypt.counts.mac_not_verified,
         "unauthenticated": decrypt.counts.unauthenticated,
+        "unknown": decrypt.counts.unknown,
         "exemptions": decrypt.exemptions.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "keys": keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
@@ -192,5 +207,26 @@ mod tests {
         created  Secret/shop/database
         pruned   ConfigMap/shop/banner  left the revision
         ");
+    }
+
+    #[test]
+    fn values_from_a_pipe_are_not_called_sealed() {
+        let report = |counts| DecryptReport {
+            revision: afterbay_manifest::Revision::UNKNOWN,
+            files: Vec::new(),
+            exemptions: Vec::new(),
+            counts,
+            warnings: Vec::new(),
+        };
+        let counts = afterbay_decrypt::Counts::default();
+        assert_eq!(opened(&report(counts)), "");
+        let piped = afterbay_decrypt::Counts { unknown: 2, ..counts };
+        insta::assert_snapshot!(opened(&report(piped)), @"2 values of Secrets that came as they are, so that nobody knows which were sealed");
+        let both = afterbay_decrypt::Counts {
+            sealed: 3,
+            unauthenticated: 1,
+            ..counts
+        };
+        insta::assert_snapshot!(opened(&report(both)), @"3 sealed values, 1 unauthenticated (hiera-eyaml has no integrity)");
     }
 }

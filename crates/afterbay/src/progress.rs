@@ -1,6 +1,6 @@
 //! Progress on standard error: bars with counts on a terminal, plain lines otherwise.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often the bar is redrawn by itself.
 const TICK: Duration = Duration::from_millis(120);
+
+/// Where the end is known: how far it is. No colors: a bar needs none.
+const COUNTED: &str = "{spinner} {msg:>9}  [{bar:24}] {pos}/{len} {prefix}  {elapsed}";
+
+/// Where it is not.
+const OPEN: &str = "{spinner} {msg:>9}  {prefix}  {elapsed}";
 
 /// Draws [`StageEvent`]s. Clones draw on the same terminal.
 #[derive(Clone)]
@@ -29,7 +35,11 @@ impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
         let mode = match verbosity {
             Verbosity::Quiet => Mode::Quiet,
-            Verbosity::Normal if io::stderr().is_terminal() => Mode::Bar(bar()),
+            Verbosity::Normal if io::stderr().is_terminal() => {
+                let bar = bar(ProgressDrawTarget::stderr());
+                bar.enable_steady_tick(TICK);
+                Mode::Bar(bar)
+            }
             Verbosity::Normal => Mode::Lines,
         };
         Self { mode }
@@ -37,30 +47,31 @@ impl Progress {
 
     /// Takes note of an event.
     pub(crate) fn show(&self, event: &StageEvent) {
+        self.show_on(event, &mut io::stderr());
+    }
+
+    /// The same; the lines that stay go to `out`.
+    fn show_on(&self, event: &StageEvent, out: &mut dyn Write) {
         match event {
             StageEvent::Started(stage) => self.start(*stage),
             StageEvent::Progressed {
                 done, total, unit, ..
             } => self.count(*done, *total, unit),
-            StageEvent::Finished { stage, summary } => self.line(&format!("{stage:>9}  {summary}")),
-            StageEvent::Warned(warning) => self.warn(&format!("warning: {warning}")),
+            StageEvent::Finished { stage, summary } => {
+                if !matches!(self.mode, Mode::Quiet) {
+                    self.line(&format!("{stage:>9}  {summary}"), out);
+                }
+            }
+            StageEvent::Warned(warning) => self.line(&format!("warning: {warning}"), out),
         }
     }
 
-    /// Prints a line that quiet runs show too.
-    fn warn(&self, text: &str) {
+    /// Prints a line that stays. If nobody can be told, the work goes on.
+    fn line(&self, text: &str, out: &mut dyn Write) {
+        let mut print = || drop(writeln!(out, "{text}"));
         match &self.mode {
-            Mode::Quiet | Mode::Lines => eprintln!("{text}"),
-            Mode::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-        }
-    }
-
-    /// Prints a line that stays.
-    fn line(&self, text: &str) {
-        match &self.mode {
-            Mode::Quiet => {}
-            Mode::Lines => eprintln!("{text}"),
-            Mode::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            Mode::Quiet | Mode::Lines => print(),
+            Mode::Bar(bar) => bar.suspend(print),
         }
     }
 
@@ -76,17 +87,22 @@ impl Progress {
 
     fn start(&self, stage: Stage) {
         if let Mode::Bar(bar) = &self.mode {
-            bar.set_message(stage.to_string());
+            bar.set_style(style(OPEN));
             bar.set_prefix("");
+            bar.set_message(stage.to_string());
         }
     }
 
     fn count(&self, done: u64, total: Option<u64>, unit: &str) {
-        if let Mode::Bar(bar) = &self.mode {
-            bar.set_prefix(match total {
-                Some(total) => format!("{done}/{total} {unit}"),
-                None => format!("{done} {unit}"),
-            });
+        let Mode::Bar(bar) = &self.mode else { return };
+        match total {
+            Some(total) => {
+                bar.set_style(style(COUNTED));
+                bar.set_length(total);
+                bar.set_prefix(unit.to_owned());
+                bar.set_position(done);
+            }
+            None => bar.set_prefix(format!("{done} {unit}")),
         }
     }
 
@@ -98,12 +114,14 @@ impl Progress {
     }
 }
 
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} {msg:>9}  {prefix}  {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.enable_steady_tick(TICK);
+fn bar(target: ProgressDrawTarget) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.set_style(style(OPEN));
     bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// How much is said on standard error.
@@ -113,4 +131,81 @@ pub(crate) enum Verbosity {
     Quiet,
     /// Progress too.
     Normal,
+}
+
+#[cfg(test)]
+mod tests {
+    use afterbay_manifest::Warning;
+    use indicatif::InMemoryTerm;
+
+    use super::*;
+
+    fn events() -> Vec<StageEvent> {
+        let progressed = |done| StageEvent::Progressed {
+            stage: Stage::Apply,
+            done,
+            total: Some(8),
+            unit: "objects",
+        };
+        let warning = Warning {
+            place: None,
+            message: "mind the gap".to_owned(),
+        };
+        vec![
+            StageEvent::Started(Stage::Apply),
+            progressed(2),
+            StageEvent::Warned(warning),
+            progressed(6),
+            StageEvent::Finished {
+                stage: Stage::Apply,
+                summary: "8 created".to_owned(),
+            },
+        ]
+    }
+
+    fn lines(mode: Mode) -> String {
+        let mut out = Vec::new();
+        let progress = Progress { mode };
+        for event in events() {
+            progress.show_on(&event, &mut out);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn without_a_terminal_there_are_plain_lines() {
+        assert_eq!(
+            lines(Mode::Lines),
+            "warning: mind the gap\n    apply  8 created\n"
+        );
+    }
+
+    #[test]
+    fn quiet_is_warnings_only() {
+        assert_eq!(lines(Mode::Quiet), "warning: mind the gap\n");
+    }
+
+    #[test]
+    fn a_terminal_shows_a_bar_with_counts_and_then_nothing() {
+        let terminal = InMemoryTerm::new(4, 80);
+        let bar = bar(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        let progress = Progress {
+            mode: Mode::Bar(bar.clone()),
+        };
+        let mut shown = Vec::new();
+        for event in events() {
+            progress.show_on(&event, &mut io::sink());
+            bar.tick();
+            shown.push(terminal.contents());
+        }
+        assert!(
+            shown[0].contains("apply") && !shown[0].contains("objects"),
+            "{shown:?}"
+        );
+        assert!(shown[1].contains("] 2/8 objects"), "{shown:?}");
+        assert!(shown[3].contains("] 6/8 objects"), "{shown:?}");
+        assert!(shown[3].contains("[██████████████████"), "{shown:?}");
+        progress.finish();
+        assert_eq!(terminal.contents(), "");
+    }
 }

@@ -1,6 +1,7 @@
 //! The YAML stream between `render`, `normalize` and `apply -f -`.
 //!
-//! Its first lines may say which revision it is; provenance does not cross a pipe.
+//! Its first lines may say which revision it is; provenance does not cross a pipe, and what depends on it takes the safe
+//! side: every value of a Secret counts as opened, a terminal shows names only, and of what a server quotes nothing stays.
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -8,12 +9,12 @@ use std::path::Path;
 
 use afterbay_manifest::yaml::Table;
 use afterbay_manifest::{
-    Mapping, Node, Object, ObjectError, Provenance, RenderedSet, Revision, Sealed, TreePath, yaml,
+    Mapping, Node, Object, ObjectError, Provenance, RenderedSet, Revision, Sealed, TreePath, Warning, yaml,
 };
 use anyhow::Context as _;
 
 use crate::failure::Failure;
-use crate::masking;
+use crate::masking::{self, Hide};
 
 /// The most a stream may hold, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
@@ -59,30 +60,34 @@ pub(crate) fn input(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What messages call an input.
+/// What messages call an input: a file as the user typed it.
 pub(crate) fn name(file: Option<&Path>) -> TreePath {
-    let stdin = || TreePath::parse("standard input").unwrap_or_default();
     match file.filter(|path| *path != Path::new("-")) {
-        Some(path) => TreePath::parse(&path.to_string_lossy()).unwrap_or_else(|_| stdin()),
-        None => stdin(),
+        Some(path) => TreePath::name_only(&path.to_string_lossy()),
+        None => TreePath::name_only("standard input"),
     }
 }
 
 /// The objects of a stream, as `kubectl apply -f` reads them, with the revision they carry.
 pub(crate) fn read(file: Option<&Path>) -> Result<RenderedSet, Failure> {
     let text = input(file)?;
-    let objects = afterbay_render::read_objects(&text, &name(file), Table::Kubectl)
+    let mut set = afterbay_render::read_objects(&text, &name(file), Table::Kubectl)
         .map_err(|errors| Failure::from(afterbay_pipeline::RunError::from(errors)))?;
-    let objects = objects
+    set.revision = revision(&text);
+    set.objects = std::mem::take(&mut set.objects)
         .into_iter()
         .map(assume_sealed)
         .collect::<Result<_, _>>()
         .map_err(anyhow::Error::new)?;
-    Ok(RenderedSet {
-        revision: revision(&text),
-        objects,
-        warnings: Vec::new(),
-    })
+    set.warnings.push(Warning {
+        place: None,
+        message: format!(
+            "input from {} has lost its provenance: every value of a Secret counts as opened, and values that the \
+             server quotes are not shown",
+            name(file)
+        ),
+    });
+    Ok(set)
 }
 
 /// Every value of a Secret counts as sealed, because nobody knows any more which of them were: masks and the
@@ -91,9 +96,8 @@ fn assume_sealed(object: Object) -> Result<Object, ObjectError> {
     if !object.reference().gvk.is_secret() {
         return Ok(object);
     }
-    let source = Sealed::Lookup {
-        kind: "stream".to_owned(),
-        name: object.origin().file.to_string(),
+    let source = Sealed::Piped {
+        stream: object.origin().file.to_string(),
     };
     object.map_body(|body| {
         let fields = body.as_mapping_mut().into_iter().flatten();
@@ -105,17 +109,22 @@ fn assume_sealed(object: Object) -> Result<Object, ObjectError> {
     })
 }
 
-/// Prints objects, masked where plaintext may not be shown.
+/// Prints objects, masked where plaintext may not be shown; `hide` says how much of an object then.
 pub(crate) fn write(
     objects: &[Object],
     revision: &Revision,
     reveal: Reveal,
+    hide: impl Fn(&Object) -> Hide,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let nodes: Vec<Node> = if reveal.shows_plaintext() {
         objects.iter().map(|object| object.body().clone()).collect()
     } else {
-        objects.iter().map(masking::masked).collect()
+        eprintln!("note: values are hidden on a terminal; --reveal shows them");
+        objects
+            .iter()
+            .map(|object| masking::masked(object, hide(object)))
+            .collect()
     };
     let mut head = String::new();
     for (mark, value) in [(REFERENCE, &revision.reference), (COMMIT, &revision.commit)] {
@@ -173,13 +182,40 @@ mod tests {
     }
 
     #[test]
+    fn lost_provenance_is_told_once_and_odd_scalars_with_their_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text =
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  mode: \"x\"\n  flag: yes\n";
+        io::Write::write_all(&mut file.as_file(), text.as_bytes()).unwrap();
+        let set = read(Some(file.path())).unwrap();
+        let warnings: Vec<String> = set.warnings.iter().map(ToString::to_string).collect();
+        let name = file.path().display();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].starts_with(&format!("{name}:6:9: ")), "{warnings:?}");
+        assert!(
+            warnings[1].starts_with(&format!("input from {name} has lost its provenance")),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn a_file_is_called_as_it_was_typed() {
+        for typed in ["../x.yaml", "/tmp/x.yaml", "./a/../x.yaml"] {
+            assert_eq!(name(Some(Path::new(typed))).to_string(), typed);
+        }
+        for stdin in [None, Some(Path::new("-"))] {
+            assert_eq!(name(stdin).to_string(), "standard input");
+        }
+    }
+
+    #[test]
     fn the_revision_is_carried_in_comments() {
         let expected = Revision {
             reference: Some("main".into()),
             commit: Some("9c5b".repeat(10)),
         };
         let mut out = Vec::new();
-        write(&[], &expected, Reveal::Everywhere, &mut out).unwrap();
+        write(&[], &expected, Reveal::Everywhere, |_| Hide::Opened, &mut out).unwrap();
         assert_eq!(revision(&out), expected);
         assert_eq!(
             revision(b"apiVersion: v1\n# afterbay.commit: abc\n"),

@@ -16,9 +16,9 @@ pub(crate) enum Quotes {
 }
 
 impl Quotes {
-    /// For a Secret and for any object with a leaf that is not plain: drop.
-    pub(crate) fn of(object: &Object) -> Self {
-        let mut quotes = if object.reference().gvk.is_secret() {
+    /// For a Secret, for any object with a leaf that is not plain, and where nobody knows which leaves are: drop.
+    pub(crate) fn of(object: &Object, scrubber: &Scrubber) -> Self {
+        let mut quotes = if object.reference().gvk.is_secret() || scrubber.is_partial() {
             Self::Drop
         } else {
             Self::Keep

@@ -148,7 +148,7 @@ async fn write(
         refused(
             judge.client,
             &step.subject,
-            Quotes::of(object),
+            Quotes::of(object, judge.scrubber),
             failure,
             judge.scrubber,
         )

@@ -46,8 +46,15 @@ impl Judge<'_> {
         address: &Address,
         known: Option<Value>,
     ) -> Result<Judged, ApplyError> {
-        let refuse =
-            |failure: Failure| refused(self.client, subject, Quotes::of(object), failure, self.scrubber);
+        let refuse = |failure: Failure| {
+            refused(
+                self.client,
+                subject,
+                Quotes::of(object, self.scrubber),
+                failure,
+                self.scrubber,
+            )
+        };
         let desired = desired::body(object, address, self.part_of);
         if let Some(reason) = ignored(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));

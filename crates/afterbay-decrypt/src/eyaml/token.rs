@@ -6,9 +6,6 @@ use std::ops::Range;
 /// How every token starts.
 const OPENING: &str = "ENC[";
 
-/// Shorter text between the brackets is taken for prose about tokens (`ENC[...]`, `ENC[data]`).
-const SHORTEST: usize = 16;
-
 /// What a token says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
@@ -82,27 +79,13 @@ fn is_body(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') || byte.is_ascii_whitespace()
 }
 
-/// The first text that looks like a token of any tool: `ENC[` with a scheme, or with enough base64.
-/// The excerpt is what names it in a message: the opening and the scheme, never the content.
-pub(crate) fn find_sealed(text: &str) -> Option<String> {
-    text.match_indices(OPENING).find_map(|(at, _)| {
-        let start = at + OPENING.len();
-        let (_, body_start) = scheme(text, start);
-        if body_start > start {
-            return Some(format!("{OPENING}{}…]", excerpt(&text[start..body_start])));
-        }
-        let end = body(text, start)?;
-        (text[start..end]
-            .bytes()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .count()
-            >= SHORTEST)
-            .then(|| format!("{OPENING}…]"))
+/// The first `ENC[` of a text, whole or cut off, as a message names it: with a scheme that is known, and never with more
+/// of the text, which may hold what was opened.
+pub(crate) fn find_sealed(text: &str) -> Option<&'static str> {
+    let start = text.find(OPENING)? + OPENING.len();
+    Some(match scheme(text, start).0 {
+        Scheme::Pkcs7 => "ENC[PKCS7,…]",
+        Scheme::Gpg => "ENC[GPG,…]",
+        Scheme::Missing | Scheme::Other => "ENC[…]",
     })
-}
-
-/// A scheme is foreign text: kept short.
-fn excerpt(scheme: &str) -> &str {
-    const LONGEST: usize = 24;
-    if scheme.len() > LONGEST { "" } else { scheme }
 }

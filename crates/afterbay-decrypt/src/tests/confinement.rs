@@ -41,6 +41,42 @@ fn a_config_map_generated_from_an_encrypted_file_is_refused() {
     "#);
 }
 
+/// What a generator makes of a whole encrypted file: its text, with the provenance of the file.
+#[test]
+fn a_config_map_that_holds_a_whole_encrypted_file_is_refused() {
+    let files = tree_of(&["secret.yaml"]);
+    let options = DecryptOptions::default();
+    let sealed = scan(&files, inputs(&files), &options).unwrap();
+    let keys = data_keys(&sealed);
+    let (files, opened) = overlay(files, sealed, &keys, &options).unwrap();
+    let (_, file) = files.file(&TreePath::parse("secret.yaml").unwrap()).unwrap();
+    let (content, provenance) = file.expose_content();
+    let mut node = Node::plain(std::str::from_utf8(content).unwrap());
+    node.provenance = provenance;
+    let generated = put(config_map(), &["data"], "secret.yaml", node.clone());
+    let errors = run_objects(set(vec![generated]), opened, &options).unwrap_err();
+    let [DecryptError::Unconfined { path, from, .. }] = errors.0.as_slice() else {
+        panic!("{errors}")
+    };
+    assert_eq!(path.to_string(), "data[\"secret.yaml\"]");
+    assert!(!from.is_empty());
+    assert!(
+        from.iter().all(
+            |source| matches!(source, Sealed::Ciphertext { file, .. } if file.as_str() == "secret.yaml")
+        )
+    );
+
+    let (_, opened) = open(&["secret.yaml"]);
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData: {}\n";
+    let generated = put(
+        render_text(secret).objects.remove(0),
+        &["stringData"],
+        "secret.yaml",
+        node,
+    );
+    run_objects(set(vec![generated]), opened, &options).unwrap();
+}
+
 #[test]
 fn the_operator_can_allow_a_place() {
     let allowed = DecryptOptions {

@@ -3,7 +3,7 @@
 use afterbay_manifest::{Attempt, DataKey, FileTree, Integrity, KeyFailure, Sealed, SecretBytes, TreePath};
 
 use super::*;
-use crate::testing::{data_key, sealed, tree, tree_of};
+use crate::testing::{data_key, sealed, set, tree, tree_of};
 
 #[test]
 fn a_secret_is_opened_where_it_stands() {
@@ -21,7 +21,8 @@ fn a_secret_is_opened_where_it_stands() {
         Counts {
             sealed: 3,
             mac_not_verified: 0,
-            unauthenticated: 0
+            unauthenticated: 0,
+            unknown: 0,
         }
     );
     assert_eq!(set.files().len(), 1);
@@ -300,7 +301,8 @@ fn without_a_verified_mac_every_leaf_says_so() {
             Counts {
                 sealed: 5,
                 mac_not_verified: 5,
-                unauthenticated: 0
+                unauthenticated: 0,
+                unknown: 0,
             }
         );
         assert_eq!(set.warnings().len(), warnings, "{:?}", set.warnings());
@@ -319,4 +321,67 @@ fn a_key_of_the_wrong_length_is_an_error() {
     );
     let error = overlay(tree, found, &keys, &options).unwrap_err();
     assert!(error.to_string().starts_with("secret.yaml:"), "{error}");
+}
+
+/// A key service is asked before anything is opened; what it repeats of another file's values is gone in the end.
+#[test]
+fn answers_of_key_services_are_scrubbed_against_what_was_opened() {
+    let tree = tree_of(&["secret.yaml", "whole.yaml"]);
+    let options = DecryptOptions::default();
+    let found = crate::scan(&tree, inputs(&tree), &options);
+    let requests = found.key_requests();
+    let mut keys = DataKeys::default();
+    keys.opened(requests[0].groups[0][0].id(), vec![data_key("secret.yaml")]);
+    keys.failed(
+        requests[1].groups[0][0].id(),
+        KeyFailure {
+            key: "arn:aws:kms:eu-west-1:1:key/k".to_owned(),
+            attempts: vec![Attempt {
+                with: "AWS KMS in eu-west-1".to_owned(),
+                reason: "access denied: c4n4ry-user may not, nor YzRuNHJ5LXNlYWxlZA==".to_owned(),
+                hint: None,
+            }],
+        },
+    );
+    let (tree, opened) = crate::overlay(tree, found, &keys, &options);
+    let whole = tree.file(&TreePath::parse("whole.yaml").unwrap()).unwrap().1;
+    assert!(whole.is_left_sealed() && !whole.is_opened());
+    let said = opened.check().unwrap_err().to_string();
+    assert!(
+        said.contains("access denied: [REDACTED] may not, nor [REDACTED]"),
+        "{said}"
+    );
+}
+
+/// The last pass makes no set out of files that did not open, and hands on what is sound.
+#[test]
+fn what_did_not_open_is_remembered_to_the_end() {
+    let tree = tree_of(&["secret.yaml", "widget.yaml"]);
+    let options = DecryptOptions::default();
+    let found = crate::scan(&tree, inputs(&tree), &options);
+    let mut keys = DataKeys::default();
+    keys.opened(
+        found.key_requests()[1].groups[0][0].id(),
+        vec![data_key("widget.yaml")],
+    );
+    let (tree, opened) = crate::overlay(tree, found, &keys, &options);
+    let widget = set(render(&tree)
+        .objects
+        .into_iter()
+        .filter(|object| object.reference().name == "w")
+        .collect());
+    let tokens = scan_objects(&widget, opened, &options);
+    let Unfinished { errors, parts } = finish(widget, tokens, &DataKeys::default(), &options).unwrap_err();
+    let [DecryptError::Sops(error)] = errors.0.as_slice() else {
+        panic!("{errors}")
+    };
+    assert_eq!(error.file.as_str(), "secret.yaml");
+    assert_eq!(parts.objects.len(), 1);
+    assert!(
+        errors.findings()[0]
+            .hint
+            .as_deref()
+            .unwrap()
+            .starts_with("give one of these keys")
+    );
 }

@@ -26,7 +26,7 @@ fn open(
 ) -> Result<DecryptedSet, DecryptErrors> {
     let tokens = scan_objects(&rendered, OpenedFiles::default(), options);
     let keys = unwrap_all(tokens.key_requests(), identities);
-    finish(rendered, tokens, &keys, options)
+    finish(rendered, tokens, &keys, options).map_err(|unfinished| unfinished.errors)
 }
 
 fn opened(rendered: RenderedSet) -> Result<DecryptedSet, DecryptErrors> {

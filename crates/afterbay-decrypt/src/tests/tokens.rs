@@ -32,7 +32,8 @@ fn tokens_of_a_secret_are_opened() {
             Counts {
                 sealed: 1,
                 mac_not_verified: 0,
-                unauthenticated: 1
+                unauthenticated: 1,
+                unknown: 0,
             }
         );
         let source = object

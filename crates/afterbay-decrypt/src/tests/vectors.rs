@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
-use crate::{DecryptError, DecryptErrors, DecryptOptions, overlay, scan};
+use super::{overlay, scan};
+use crate::{DecryptError, DecryptErrors, DecryptOptions};
 use afterbay_manifest::{
     DataKey, DataKeys, FileTree, KeyFailure, KeyRequest, SecretBytes, TreePath, WrappedKey,
 };
@@ -102,7 +103,7 @@ fn one_by_one() {
     assert!(opened > 50, "{opened}");
 }
 
-/// What cannot even be read is said before any key is asked for, and what cannot be opened is said together.
+/// What cannot even be read is said when only that is looked at; what cannot be opened is said together with it.
 #[test]
 fn all_at_once() {
     let vectors: Vec<&Vector> = VECTORS.iter().collect();

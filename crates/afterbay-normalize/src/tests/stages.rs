@@ -21,7 +21,7 @@ fn decrypted() -> DecryptedSet {
     let path = TreePath::parse("secret.yaml").unwrap();
     let mut tree = FileTree::new();
     tree.insert_file(path.clone(), fs::read(SEALED).unwrap(), false);
-    let sealed = afterbay_decrypt::scan(&tree, [&path], &options).unwrap();
+    let sealed = afterbay_decrypt::scan(&tree, [&path], &options);
     let mut keys = DataKeys::default();
     for wrapped in sealed
         .key_requests()
@@ -30,7 +30,7 @@ fn decrypted() -> DecryptedSet {
     {
         keys.opened(wrapped.id(), vec![data_key()]);
     }
-    let (tree, opened) = afterbay_decrypt::overlay(tree, sealed, &keys, &options).unwrap();
+    let (tree, opened) = afterbay_decrypt::overlay(tree, sealed, &keys, &options);
     let documents = tree.file(&path).unwrap().1.documents().unwrap().into_owned();
     let body = documents[0].resolve(Table::Kustomize).unwrap().unwrap();
     let origin = Origin {
@@ -72,4 +72,25 @@ fn opened_values_arrive_with_their_provenance_and_are_scrubbed_in_every_form() {
     // The file holds base64; a server may print what it stands for.
     assert_eq!(set.scrubber().scrub("got c4n4ry-sealed."), "got [REDACTED].");
     assert!(!format!("{set:?}").contains("c4n4ry-sealed"));
+}
+
+/// Where no proof can be made any more, the objects that are left are still looked at.
+#[test]
+fn objects_without_a_proof_are_checked() {
+    let object = |data: serde_json::Value| {
+        let secret = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": data});
+        let origin = Origin {
+            file: TreePath::parse("a.yaml").unwrap(),
+            document: 0,
+            position: afterbay_manifest::Position::new(1, 1),
+        };
+        Object::new(afterbay_manifest::Node::from_json(&secret), origin).unwrap()
+    };
+    crate::check(vec![object(serde_json::json!({"a": "aGk="}))]).unwrap();
+    let errors = crate::check(vec![object(serde_json::json!({"a": "not base64"}))]).unwrap_err();
+    assert_eq!(errors.findings().len(), 1);
+    assert!(
+        errors.findings()[0].message.contains("data.a is not base64"),
+        "{errors}"
+    );
 }

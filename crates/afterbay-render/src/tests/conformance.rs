@@ -134,7 +134,9 @@ fn target(case: &Path) -> String {
 
 fn expected(case: &Path) -> Vec<Value> {
     let text = fs::read(case.join("expected.yaml")).unwrap();
-    let objects = read_objects(&text, &TreePath::parse("expected.yaml").unwrap(), Table::Kubectl).unwrap();
+    let objects = read_objects(&text, &TreePath::parse("expected.yaml").unwrap(), Table::Kubectl)
+        .unwrap()
+        .objects;
     objects.iter().map(|object| object.body().expose_json()).collect()
 }
 

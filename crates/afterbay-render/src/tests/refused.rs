@@ -151,7 +151,7 @@ fn forms_of_the_kustomization_file() {
 #[test]
 fn an_encrypted_kustomization_file_before_and_after_it_is_opened() {
     let sealed = "resources: ENC[AES256_GCM,data:x]\nsops:\n  mac: ENC[x]\n  version: 3.13.3\n";
-    assert_snapshot!(inputs(&tree(&[("kustomization.yaml", sealed)]), &TreePath::root()).unwrap_err(), @"kustomization.yaml: is encrypted; a kustomization file says what to build and must be plain text, encrypt the files it lists");
+    assert_snapshot!(inputs(&tree(&[("kustomization.yaml", sealed)]), &TreePath::root()).check().unwrap_err(), @"kustomization.yaml: is encrypted; a kustomization file says what to build and must be plain text, encrypt the files it lists");
 
     let mut opened = tree(&[("kustomization.yaml", sealed)]);
     let path = TreePath::parse("kustomization.yaml").unwrap();

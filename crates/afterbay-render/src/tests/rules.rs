@@ -1,6 +1,6 @@
 //! What is built, beyond what kustomize can be asked: Flux's rule, the list of inputs, warnings.
 
-use afterbay_manifest::TreePath;
+use afterbay_manifest::{Revision, TreePath};
 use insta::assert_snapshot;
 
 use super::{build, lines, listing, tree};
@@ -11,7 +11,9 @@ fn config_map(name: &str) -> String {
 }
 
 fn input_paths(files: &[(&str, &str)], path: &str) -> String {
-    let inputs = inputs(&tree(files), &TreePath::parse(path).unwrap()).unwrap();
+    let inputs = inputs(&tree(files), &TreePath::parse(path).unwrap())
+        .check()
+        .unwrap();
     lines(inputs.iter())
 }
 
@@ -187,4 +189,44 @@ fn a_base_that_two_overlays_list_is_warned_about_once() {
     ];
     let set = build(&files, "").unwrap();
     assert_eq!((set.objects.len(), set.warnings.len()), (2, 1));
+}
+
+/// What did not open is left out, and what is wrong with the rest is said.
+#[test]
+fn files_left_sealed_are_left_out() {
+    let mut tree = tree(&[
+        (
+            "a.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {}\n",
+        ),
+        ("b.yaml", "kind: B\n"),
+        ("c.yaml", "apiVersion: v1\nkind: C\nmetadata: {name: c}\n"),
+    ]);
+    tree.leave_sealed(&TreePath::parse("a.yaml").unwrap());
+    let (set, errors) = crate::attempt(&tree, &TreePath::root(), Revision::UNKNOWN);
+    assert_eq!(listing(&set), "c.yaml:1:1 C/c");
+    assert_eq!(
+        errors.unwrap().to_string(),
+        "b.yaml:1:1: apiVersion is missing; every Kubernetes object needs apiVersion, kind and metadata.name as text"
+    );
+}
+
+/// A kustomization file that is wrong hides neither its neighbors nor the files it lists.
+#[test]
+fn a_wrong_kustomization_file_hides_nothing() {
+    let files = [
+        (
+            "kustomization.yaml",
+            "resources: [a.yaml, b.yaml, gone.yaml]\nhelmCharts: [{name: x}]\n",
+        ),
+        ("a.yaml", "kind: A\n"),
+        ("b.yaml", "apiVersion: v1\nkind: B\nmetadata: {name: b}\n"),
+    ];
+    let tree = tree(&files);
+    let listed = inputs(&tree, &TreePath::root());
+    assert_eq!(lines(listed.iter()), "kustomization.yaml\na.yaml\nb.yaml");
+    assert_eq!(listed.check().unwrap_err().0.len(), 2);
+    let (set, errors) = crate::attempt(&tree, &TreePath::root(), Revision::UNKNOWN);
+    assert_eq!(listing(&set), "b.yaml:1:1 B/b");
+    assert_eq!(errors.unwrap().0.len(), 3);
 }

@@ -10,7 +10,7 @@ use crate::read_objects;
 fn read(text: &str) -> String {
     let name = TreePath::parse("stdin").unwrap();
     match read_objects(text.as_bytes(), &name, Table::Kubectl) {
-        Ok(objects) => lines(objects.iter().map(|object| {
+        Ok(set) => lines(set.objects.iter().map(|object| {
             let origin = object.origin();
             format!("{origin} document {} {}", origin.document, object.reference())
         })),
@@ -53,13 +53,13 @@ fn flow_yaml_is_not_taken_for_json() {
 #[test]
 fn scalars_are_read_as_kubectl_reads_them() {
     let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {yes: yes, date: 2020-01-01}\n";
-    let objects = read_objects(
+    let set = read_objects(
         text.as_bytes(),
         &TreePath::parse("stdin").unwrap(),
         Table::Kubectl,
     )
     .unwrap();
-    assert_snapshot!(objects[0].body().expose_json()["data"], @r#"{"true":true,"date":"2020-01-01"}"#);
+    assert_snapshot!(set.objects[0].body().expose_json()["data"], @r#"{"true":true,"date":"2020-01-01"}"#);
 }
 
 #[test]
@@ -71,4 +71,27 @@ fn errors_come_together() {
     ");
     assert_snapshot!(read("\n{\"kind\": \n"), @"stdin:2:1: unclosed bracket '{'");
     assert_snapshot!(read(""), @"");
+}
+
+/// The place is the one in the whole stream, also behind other JSON documents.
+#[test]
+fn scalars_that_tools_read_differently_are_named() {
+    let name = TreePath::parse("stdin").unwrap();
+    let text = "{\"apiVersion\": \"v1\", \"kind\": \"A\",\n\"metadata\": {\"name\": \"a\"}}\n{\"apiVersion\": \"v1\", \"kind\": \"B\", \"metadata\": {\"name\": \"b\"}, \"on\": 1}\n";
+    assert_eq!(
+        read_objects(text.as_bytes(), &name, Table::Kubectl)
+            .unwrap()
+            .warnings,
+        []
+    );
+    let yaml = "apiVersion: v1\nkind: A\nmetadata: {name: a}\n---\napiVersion: v1\nkind: B\nmetadata: {name: b}\nimmutable: yes\n";
+    let warnings = read_objects(yaml.as_bytes(), &name, Table::Kubectl)
+        .unwrap()
+        .warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].to_string().starts_with("stdin:8:12: "),
+        "{}",
+        warnings[0]
+    );
 }

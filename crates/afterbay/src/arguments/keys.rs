@@ -70,3 +70,43 @@ fn allow(text: &str) -> Allow {
         list => Allow::Only(list.split(',').map(|entry| entry.trim().to_owned()).collect()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        keys: KeyArguments,
+    }
+
+    fn options(arguments: &[&str]) -> KeyOptions {
+        let line = Line::try_parse_from([&["afterbay"], arguments].concat()).unwrap();
+        line.keys.options().unwrap()
+    }
+
+    #[test]
+    fn files_may_name_any_role_and_profile_unless_told_otherwise() {
+        let kms = options(&[]).kms;
+        assert!(matches!(kms.allow_role, Allow::Any) && matches!(kms.allow_profile, Allow::Any));
+    }
+
+    #[test]
+    fn roles_and_profiles_are_limited_each_by_its_own_flag() {
+        let kms = options(&["--allow-role", "none", "--allow-profile", "ci, prod"]).kms;
+        assert!(matches!(kms.allow_role, Allow::None));
+        let Allow::Only(names) = kms.allow_profile else {
+            panic!("{:?}", kms.allow_profile)
+        };
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["ci", "prod"]);
+        let kms = options(&["--allow-role", "arn:aws:iam::1:role/a,arn:aws:iam::1:role/b"]).kms;
+        let Allow::Only(arns) = kms.allow_role else {
+            panic!("{:?}", kms.allow_role)
+        };
+        assert_eq!(arns.len(), 2);
+        assert!(matches!(kms.allow_profile, Allow::Any));
+    }
+}

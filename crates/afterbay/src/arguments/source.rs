@@ -1,17 +1,23 @@
 //! Which revision to fetch, and how.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use afterbay_manifest::SecretBytes;
+use afterbay_manifest::{SecretBytes, Warning};
 use afterbay_source::{
-    CacheDir, Credentials, HttpOptions, Limits, OnFetchEvent, PlainHttp, Proxies, ProxyUrl, Reference,
-    RemoteUrl, SourceOptions,
+    CacheDir, Credentials, FetchEvent, HttpOptions, Limits, OnFetchEvent, PlainHttp, Proxies, ProxyUrl,
+    Reference, RemoteUrl, SourceOptions,
 };
 use anyhow::Context as _;
 use clap::Args;
 use zeroize::Zeroizing;
+
+/// The variables that stand in for flags. They are read here and not by clap, which would take a variable for a flag
+/// where flags exclude each other.
+const USERNAME_VARIABLE: &str = "AFTERBAY_GIT_USERNAME";
+const CACHE_VARIABLE: &str = "AFTERBAY_CACHE_DIR";
 
 /// The variable that holds the password when no file is named.
 const PASSWORD_VARIABLE: &str = "AFTERBAY_GIT_PASSWORD";
@@ -33,14 +39,8 @@ pub(crate) struct SourceArguments {
     )]
     reference: String,
 
-    /// User name for HTTP basic authentication
-    // Some servers take a token for the name, so its value is not shown.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "AFTERBAY_GIT_USERNAME",
-        hide_env_values = true
-    )]
+    /// User name for HTTP basic authentication; without it, the variable `AFTERBAY_GIT_USERNAME` is read
+    #[arg(long, value_name = "NAME")]
     git_username: Option<String>,
 
     /// File with the password or token; without it, the variable `AFTERBAY_GIT_PASSWORD` is read
@@ -55,8 +55,8 @@ pub(crate) struct SourceArguments {
     #[arg(long)]
     git_allow_plain_http: bool,
 
-    /// Where fetched objects are kept (as in the repository: sealed) [default: the user's cache directory]
-    #[arg(long, value_name = "DIR", env = "AFTERBAY_CACHE_DIR")]
+    /// Where fetched objects are kept (as in the repository: sealed) [default: `AFTERBAY_CACHE_DIR`, then the user's cache directory]
+    #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
 
     /// Keep no objects between runs
@@ -89,7 +89,7 @@ impl SourceArguments {
     pub(crate) fn options(&self, url: &str, on_event: OnFetchEvent) -> anyhow::Result<SourceOptions> {
         let mut options = SourceOptions::new(RemoteUrl::parse(url)?);
         options.reference = Reference::parse(&self.reference)?;
-        options.credentials = self.credentials()?;
+        options.credentials = self.credentials(&on_event)?;
         options.cache = self.cache();
         options.limits.file_bytes = self.max_file_size;
         options.limits.entries = self.max_files;
@@ -101,9 +101,16 @@ impl SourceArguments {
         Ok(options)
     }
 
-    fn credentials(&self) -> anyhow::Result<Option<Arc<Credentials>>> {
+    fn credentials(&self, on_event: &OnFetchEvent) -> anyhow::Result<Option<Arc<Credentials>>> {
+        let username = self
+            .git_username
+            .clone()
+            .or_else(|| std::env::var(USERNAME_VARIABLE).ok());
         let password = match &self.git_password_file {
             Some(path) => {
+                if let Some(warning) = readable_by_others(path) {
+                    on_event(FetchEvent::Warning(warning));
+                }
                 Some(Zeroizing::new(std::fs::read(path).with_context(|| {
                     format!("cannot read the password file {}", path.display())
                 })?))
@@ -112,23 +119,25 @@ impl SourceArguments {
         };
         let Some(password) = password else {
             anyhow::ensure!(
-                self.git_username.is_none(),
+                username.is_none(),
                 "--git-username is given without a password; use --git-password-file or {PASSWORD_VARIABLE}"
             );
             return Ok(None);
         };
         let password = SecretBytes::new(without_line_end(&password).to_vec());
         // Servers that take tokens accept any user name; this is the one GitHub documents.
-        let username = self
-            .git_username
-            .clone()
-            .unwrap_or_else(|| "x-access-token".to_owned());
+        let username = username.unwrap_or_else(|| "x-access-token".to_owned());
         Ok(Some(Arc::new(Credentials { username, password })))
     }
 
     fn cache(&self) -> CacheDir {
         let user = || user_cache(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"));
-        match self.cache_dir.clone().or_else(user) {
+        let set = || {
+            std::env::var_os(CACHE_VARIABLE)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        match self.cache_dir.clone().or_else(set).or_else(user) {
             Some(directory) if !self.no_cache => CacheDir::Path(directory),
             _ => CacheDir::Disabled,
         }
@@ -176,13 +185,24 @@ fn user_cache(cache: Option<OsString>, home: Option<OsString>) -> Option<PathBuf
         .map(|directory| directory.join("afterbay"))
 }
 
+/// Says so when others than its owner can read a file with a password. A pipe or a device has no lasting content.
+fn readable_by_others(path: &Path) -> Option<Warning> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let message = format!(
+        "password file {} can be read by others than its owner (mode {mode:04o}); run `chmod 600` on it",
+        path.display()
+    );
+    (metadata.is_file() && mode & 0o044 != 0).then_some(Warning { place: None, message })
+}
+
 #[cfg(test)]
 mod tests {
     //! Passwords and places.
 
     use clap::{Args as _, Command};
 
-    use super::{SourceArguments, user_cache, without_line_end};
+    use super::*;
 
     #[test]
     fn one_line_end_is_none_of_the_password() {
@@ -200,13 +220,14 @@ mod tests {
         }
     }
 
+    /// clap would print its value in the help, and some servers take a token for the name.
     #[test]
     fn the_user_name_may_be_a_token() {
         let command = SourceArguments::augment_args(Command::new("afterbay"));
         let name = command
             .get_arguments()
             .find(|argument| argument.get_id() == "git_username");
-        assert!(name.unwrap().is_hide_env_values_set());
+        assert!(name.unwrap().get_env().is_none());
     }
 
     #[test]
@@ -229,5 +250,21 @@ mod tests {
             assert_eq!(place(unusable, None), None);
             assert_eq!(place(unusable, Some("")), None);
         }
+    }
+
+    #[test]
+    fn a_password_file_that_others_can_read_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, is_named) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let warning = readable_by_others(file.path());
+            assert_eq!(warning.is_some(), is_named, "{mode:o}");
+        }
+        let warning = readable_by_others(file.path()).unwrap().to_string();
+        assert!(
+            warning.ends_with("(mode 0604); run `chmod 600` on it"),
+            "{warning}"
+        );
+        assert!(readable_by_others(Path::new("/dev/null")).is_none());
     }
 }

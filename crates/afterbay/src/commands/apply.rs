@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use afterbay_apply::{ApplyOptions, Conflicts, FIELD_MANAGER, Mode, Prune};
-use afterbay_decrypt::OpenedFiles;
+use afterbay_decrypt::DecryptOptions;
 use afterbay_keys::KeyRing;
 use afterbay_manifest::TreePath;
 use afterbay_pipeline::{Build, Destination, RunReport, StageEvent, Target};
@@ -36,7 +36,13 @@ pub(crate) struct Apply {
 
     /// YAML or JSON objects instead of a revision; `-` is standard input. Every value of a Secret then counts as sealed, and
     /// the revision is unknown unless the stream carries it
-    #[arg(long = "filename", short = 'f', value_name = "FILE", id = "file")]
+    #[arg(
+        long = "filename",
+        short = 'f',
+        value_name = "FILE",
+        id = "file",
+        conflicts_with = "SourceArguments"
+    )]
     file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -87,53 +93,44 @@ impl Apply {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
         let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
         let ring = KeyRing::new(self.keys.options().map_err(usage)?);
+        let options = self.decrypt.options().map_err(usage)?;
         let progress = Progress::new(verbosity);
-        let destination = self.destination();
-        let report = match &self.source.url {
-            Some(url) => {
-                let target = Target {
-                    build: self.build(url, &progress).map_err(usage)?,
-                    destination,
-                };
-                afterbay_pipeline::run(&target, &ring, &mut |event| progress.show(&event))
-                    .await
-                    .map_err(Failure::from)
-            }
-            None => self.pipe(&destination, &ring, &progress).await,
-        };
+        let result = self.execute(options, &ring, &progress).await;
         progress.finish();
-        self.print(&report?)
+        let notes = ring.notes();
+        output::notes(&notes);
+        let report = result?;
+        output::warnings(&report.apply);
+        output::report(&report, &notes, self.output, &mut io::stdout().lock())?;
+        Ok(())
     }
 
-    fn build(&self, url: &str, progress: &Progress) -> anyhow::Result<Build> {
-        Ok(Build {
-            source: self.source.options(url, progress.fetch_listener())?,
-            path: TreePath::parse(&self.path)?,
-            decrypt: self.decrypt.options()?,
-        })
-    }
-
-    /// Objects that come without a revision, and whose provenance nobody knows.
-    async fn pipe(
+    async fn execute(
         &self,
-        destination: &Destination,
+        options: DecryptOptions,
         ring: &KeyRing,
         progress: &Progress,
     ) -> Result<RunReport, Failure> {
-        let rendered = stream::read(self.file.as_deref())?;
-        let options = self
-            .decrypt
-            .options()
-            .map_err(|error| Failure::other(Exit::Usage, &error))?;
-        let decrypted = afterbay_pipeline::prove(rendered, OpenedFiles::default(), ring, &options).await?;
-        let decrypt = decrypted.report();
+        let destination = self.destination();
         let emit = &mut |event: StageEvent| progress.show(&event);
-        let apply = afterbay_pipeline::apply(decrypted, destination, emit).await?;
-        Ok(RunReport {
-            decrypt,
-            keys: ring.notes(),
-            apply,
-        })
+        let Some(url) = &self.source.url else {
+            // Objects that come without a revision, and whose provenance nobody knows.
+            let rendered = stream::read(self.file.as_deref())?;
+            let (decrypt, set) = afterbay_pipeline::piped(rendered, ring, &options, emit).await?;
+            let apply = afterbay_pipeline::apply(set, &destination, emit).await?;
+            return Ok(RunReport { decrypt, apply });
+        };
+        let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
+        let build = Build {
+            source: self
+                .source
+                .options(url, progress.fetch_listener())
+                .map_err(usage)?,
+            path: TreePath::parse(&self.path).map_err(|error| usage(error.into()))?,
+            decrypt: options,
+        };
+        let target = Target { build, destination };
+        Ok(afterbay_pipeline::run(&target, ring, emit).await?)
     }
 
     fn destination(&self) -> Destination {
@@ -163,11 +160,5 @@ impl Apply {
             apply,
             inventory,
         }
-    }
-
-    fn print(&self, report: &RunReport) -> Result<(), Failure> {
-        output::warnings(report);
-        output::report(report, self.output, &mut io::stdout().lock())?;
-        Ok(())
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use afterbay_decrypt::OpenedFiles;
+use afterbay_decrypt::{DecryptErrors, DecryptOptions, OpenedFiles};
 use afterbay_keys::KeyRing;
 use afterbay_manifest::yaml::Table;
-use afterbay_manifest::{Entry, FileTree, RenderedSet, Revision, Snapshot, TreePath};
+use afterbay_manifest::{Entry, FileTree, Snapshot, TreePath, Warning};
 use afterbay_pipeline::RunError;
-use afterbay_sops::{Format, SealedFile};
+use afterbay_render::RenderErrors;
+use afterbay_sops::{Format, SealedFile, SopsErrors};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -17,6 +18,8 @@ use crate::archive;
 use crate::arguments::{DecryptArguments, KeyArguments};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::masking::Hide;
+use crate::output;
 use crate::stream::{self, Reveal};
 
 /// Where the magic of a tar header stands (POSIX.1-2017, ustar).
@@ -57,48 +60,38 @@ impl Decrypt {
         };
         let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
         let ring = KeyRing::new(self.keys.options().map_err(usage)?);
+        let options = self.rules.options().map_err(usage)?;
         let input = stream::input(Some(&self.file))?;
         let result = if input.get(TAR_MAGIC) == Some(b"ustar") {
-            self.tar(&input, &ring).await
+            self.tar(&input, &ring, &options).await
         } else {
-            self.single(&input, &ring, reveal).await
+            self.single(&input, &ring, &options, reveal).await
         };
-        for note in ring
-            .notes()
-            .into_iter()
-            .filter(afterbay_keys::KeyNote::is_warning)
-        {
-            eprintln!("warning: {note}");
-        }
+        output::notes(&ring.notes());
         result
     }
 
-    async fn tar(&self, input: &[u8], ring: &KeyRing) -> Result<(), Failure> {
+    async fn tar(&self, input: &[u8], ring: &KeyRing, options: &DecryptOptions) -> Result<(), Failure> {
         if io::stdout().is_terminal() {
             return Err(Failure::usage(
                 "a tar stream is not for a terminal; redirect it or pipe it on",
             ));
         }
-        let options = self.rules.options()?;
-        let (snapshot, remote) = archive::read(input).map_err(anyhow::Error::new)?;
-        let inputs: BTreeSet<TreePath> = match &self.path {
-            Some(path) => {
-                let path =
-                    TreePath::parse(path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
-                afterbay_render::inputs(&snapshot.tree, &path)
-                    .map_err(RunError::from)?
-                    .iter()
-                    .cloned()
-                    .collect()
-            }
-            None => files(&snapshot.tree),
-        };
-        let sealed = afterbay_decrypt::scan(&snapshot.tree, &inputs, &options).map_err(RunError::from)?;
+        let archive::Contents { snapshot, remote, .. } = archive::read(input).map_err(anyhow::Error::new)?;
+        let (inputs, wrong) = self.inputs(&snapshot.tree)?;
+        let sealed = afterbay_decrypt::scan(&snapshot.tree, &inputs, options);
         let keys = ring.unwrap_all(sealed.key_requests()).await;
-        let (tree, opened) =
-            afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &options).map_err(RunError::from)?;
-        for warning in opened.warnings() {
-            eprintln!("warning: {warning}");
+        let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, options);
+        warn(opened.warnings());
+        let errors: Vec<RunError> = opened
+            .check()
+            .err()
+            .map(RunError::from)
+            .into_iter()
+            .chain(wrong.map(RunError::from))
+            .collect();
+        if !errors.is_empty() {
+            return Err(RunError::Several(errors).into());
         }
         // Links are kept, because the files they lead to were found through them.
         let links: BTreeSet<TreePath> = tree
@@ -117,65 +110,84 @@ impl Decrypt {
         Ok(())
     }
 
-    async fn single(&self, input: &[u8], ring: &KeyRing, reveal: Reveal) -> Result<(), Failure> {
+    /// The files to open, and what is wrong with the build that says so.
+    fn inputs(&self, tree: &FileTree) -> Result<(BTreeSet<TreePath>, Option<RenderErrors>), Failure> {
+        let Some(path) = &self.path else {
+            return Ok((files(tree), None));
+        };
+        let path = TreePath::parse(path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
+        let inputs = afterbay_render::inputs(tree, &path);
+        Ok((inputs.iter().cloned().collect(), inputs.check().err()))
+    }
+
+    async fn single(
+        &self,
+        input: &[u8],
+        ring: &KeyRing,
+        options: &DecryptOptions,
+        reveal: Reveal,
+    ) -> Result<(), Failure> {
         if self.path.is_some() {
             return Err(Failure::usage(
                 "--path belongs to a tar stream, and the input is none",
             ));
         }
         let name = stream::name(Some(&self.file));
-        match SealedFile::find(&name, Format::of_path(&name), input) {
-            // What is wrong with its metadata is said with everything else when it is opened.
-            Ok(Some(_)) | Err(_) => self.sops(&name, input, ring, reveal).await,
-            Ok(None) => self.objects(input, ring, reveal).await,
-        }
-    }
-
-    async fn sops(
-        &self,
-        name: &TreePath,
-        input: &[u8],
-        ring: &KeyRing,
-        reveal: Reveal,
-    ) -> Result<(), Failure> {
+        let sealed = SealedFile::find(&name, Format::of_path(&name), input).map_err(not_opened)?;
+        let Some(sealed) = sealed else {
+            return self.objects(input, ring, options, reveal).await;
+        };
         if !reveal.shows_plaintext() {
             return Err(Failure::usage("plaintext on a terminal needs --reveal"));
         }
-        let mut tree = FileTree::new();
-        tree.insert_file(name.clone(), input, false);
-        let mut options = self.rules.options()?;
         // Exemptions are about what goes to a cluster; who names a file wants it opened.
-        options.exempt_kinds.clear();
-        let sealed = afterbay_decrypt::scan(&tree, [name], &options).map_err(RunError::from)?;
-        let keys = ring.unwrap_all(sealed.key_requests()).await;
-        let (tree, opened) =
-            afterbay_decrypt::overlay(tree, sealed, &keys, &options).map_err(RunError::from)?;
-        for warning in opened.warnings() {
-            eprintln!("warning: {warning}");
-        }
-        let (_, file) = tree.file(name).map_err(anyhow::Error::new)?;
-        let (content, _) = file.expose_content();
-        io::stdout().write_all(content).map_err(anyhow::Error::new)?;
+        let keys = ring.unwrap_all(sealed.key_requests().cloned().collect()).await;
+        let opened = sealed.open(&keys, options.mac).map_err(not_opened)?;
+        warn(&opened.warnings);
+        io::stdout()
+            .write_all(opened.text.expose_bytes())
+            .map_err(anyhow::Error::new)?;
         Ok(())
     }
 
-    async fn objects(&self, input: &[u8], ring: &KeyRing, reveal: Reveal) -> Result<(), Failure> {
+    async fn objects(
+        &self,
+        input: &[u8],
+        ring: &KeyRing,
+        options: &DecryptOptions,
+        reveal: Reveal,
+    ) -> Result<(), Failure> {
         let name = stream::name(Some(&self.file));
-        let objects = afterbay_render::read_objects(input, &name, Table::Kustomize);
+        let rendered = afterbay_render::read_objects(input, &name, Table::Kustomize);
         let has_tokens = String::from_utf8_lossy(input).contains("ENC[");
-        let (Ok(objects), true) = (objects, has_tokens) else {
+        let (Ok(rendered), true) = (rendered, has_tokens) else {
             return Err(not_sealed(&self.file));
         };
-        let rendered = RenderedSet {
-            revision: Revision::UNKNOWN,
+        warn(&rendered.warnings);
+        let tokens = afterbay_decrypt::scan_objects(&rendered, OpenedFiles::default(), options);
+        let keys = ring.unwrap_all(tokens.key_requests().to_vec()).await;
+        let set = afterbay_decrypt::finish(rendered, tokens, &keys, options)
+            .map_err(|unfinished| RunError::from(unfinished.errors))?;
+        let (objects, revision) = (set.objects(), set.revision());
+        stream::write(
             objects,
-            warnings: Vec::new(),
-        };
-        let options = self.rules.options()?;
-        let set = afterbay_pipeline::prove(rendered, OpenedFiles::default(), ring, &options).await?;
-        stream::write(set.objects(), set.revision(), reveal, &mut io::stdout().lock())?;
+            revision,
+            reveal,
+            |_| Hide::Opened,
+            &mut io::stdout().lock(),
+        )?;
         Ok(())
     }
+}
+
+fn warn(warnings: &[Warning]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
+fn not_opened(errors: SopsErrors) -> Failure {
+    RunError::from(DecryptErrors(vec![errors.into()])).into()
 }
 
 fn not_sealed(file: &Path) -> Failure {

@@ -3,7 +3,7 @@
 use std::io;
 
 use afterbay_apply::{ApplyOptions, FIELD_MANAGER, Mode};
-use afterbay_pipeline::RunError;
+use afterbay_pipeline::{RunError, Stage, StageEvent};
 use clap::Args;
 
 use crate::arguments::{ClusterArguments, InventoryArguments};
@@ -60,9 +60,25 @@ impl Delete {
             mode: if dry_run { Mode::DryRun } else { Mode::Write },
             ..ApplyOptions::default()
         };
-        let report = afterbay_apply::delete(&client, inventory, &options, &mut |_| ()).await;
+        progress.show(&StageEvent::Started(Stage::Apply));
+        let mut count = (0, 0);
+        let report = afterbay_apply::delete(&client, inventory, &options, &mut |event| {
+            count = event.count(count);
+            progress.show(&StageEvent::Progressed {
+                stage: Stage::Apply,
+                done: count.0 as u64,
+                total: Some(count.1 as u64),
+                unit: "objects",
+            });
+        })
+        .await;
         progress.finish();
         let report = report.map_err(RunError::from)?;
+        let summary = report.summary();
+        progress.show(&StageEvent::Finished {
+            stage: Stage::Apply,
+            summary,
+        });
         output::apply_report(&report, output, &mut io::stdout().lock())?;
         Ok(())
     }

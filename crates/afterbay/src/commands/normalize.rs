@@ -3,14 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
-use afterbay_decrypt::OpenedFiles;
 use afterbay_keys::KeyRing;
-use afterbay_pipeline::RunError;
 use clap::Args;
 
 use crate::arguments::{DecryptArguments, KeyArguments};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::masking::Hide;
+use crate::output;
+use crate::progress::{Progress, Verbosity};
 use crate::stream::{self, Reveal};
 
 /// Bring objects into the form the API server stores
@@ -22,7 +23,7 @@ pub(crate) struct Normalize {
     #[arg(long = "filename", short = 'f', value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Show the values of Secrets on a terminal
+    /// Show values on a terminal
     #[arg(long)]
     reveal: bool,
 
@@ -45,8 +46,12 @@ impl Normalize {
         let ring = KeyRing::new(keys.options().map_err(usage)?);
         let options = decrypt.options().map_err(usage)?;
         let rendered = stream::read(file.as_deref())?;
-        let decrypted = afterbay_pipeline::prove(rendered, OpenedFiles::default(), &ring, &options).await?;
-        let normalized = afterbay_normalize::normalize(decrypted).map_err(RunError::from)?;
+        // There is little to wait for here: warnings only.
+        let progress = Progress::new(Verbosity::Quiet);
+        let result =
+            afterbay_pipeline::piped(rendered, &ring, &options, &mut |event| progress.show(&event)).await;
+        output::notes(&ring.notes());
+        let (_, normalized) = result?;
         let reveal = if reveal {
             Reveal::Everywhere
         } else {
@@ -56,6 +61,8 @@ impl Normalize {
             normalized.objects(),
             normalized.revision(),
             reveal,
+            // Any kind may hold opened values, and a stream does not say which do.
+            |_| Hide::Everything,
             &mut io::stdout().lock(),
         )?;
         Ok(())

@@ -11,6 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::archive;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::masking::Hide;
 use crate::stream::{self, Reveal};
 
 /// Render a directory of a tar stream to objects, as kustomize does
@@ -24,7 +25,7 @@ pub(crate) struct Render {
     #[arg(long = "filename", short = 'f', value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Show the values of Secrets on a terminal
+    /// Show the values of Secrets and of files that were opened on a terminal
     #[arg(long)]
     reveal: bool,
 }
@@ -34,7 +35,8 @@ impl Render {
         let Self { path, file, reveal } = self;
         let path = TreePath::parse(&path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let input = stream::input(file.as_deref())?;
-        let (snapshot, _) = archive::read(&*input).map_err(anyhow::Error::new)?;
+        let archive::Contents { snapshot, opened, .. } =
+            archive::read(&*input).map_err(anyhow::Error::new)?;
         let rendered =
             afterbay_render::render(&snapshot.tree, &path, snapshot.revision).map_err(RunError::from)?;
         for warning in &rendered.warnings {
@@ -49,6 +51,13 @@ impl Render {
             &rendered.objects,
             &rendered.revision,
             reveal,
+            |object| {
+                if opened.contains(&object.origin().file) {
+                    Hide::Everything
+                } else {
+                    Hide::Opened
+                }
+            },
             &mut io::stdout().lock(),
         )?;
         Ok(())
