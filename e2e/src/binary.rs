@@ -121,6 +121,41 @@ impl Afterbay {
         Ok(output.stdout)
     }
 
+    /// Runs several of them at once, each reading what the one before prints. All but the last have to succeed.
+    pub fn chain(&self, stages: &[&[&str]], input: Stdio) -> anyhow::Result<Ended> {
+        let (mut next, mut running) = (Some(input), Vec::new());
+        for arguments in stages {
+            let mut child = self
+                .command(*arguments)
+                .stdin(next.take().unwrap_or_else(Stdio::null))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .context("cannot start afterbay")?;
+            if running.len() + 1 < stages.len() {
+                next = child.stdout.take().map(Stdio::from);
+            }
+            running.push((arguments.join(" "), child));
+        }
+        let last = running.len().saturating_sub(1);
+        let mut ended = None;
+        for (index, (arguments, child)) in running.into_iter().enumerate() {
+            let output = child.wait_with_output().context("cannot wait for afterbay")?;
+            let output = Output {
+                code: output.status.code(),
+                stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            };
+            let stage = Ended { arguments, output };
+            ended = Some(if index < last {
+                stage.expect_success()?
+            } else {
+                stage
+            });
+        }
+        ended.context("no stage was named")
+    }
+
     /// Starts it and leaves it running.
     pub fn spawn<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> anyhow::Result<Child> {
         let mut command = self.command(arguments);

@@ -1,4 +1,4 @@
-//! A KMS endpoint in trouble: one that never answers, and one that throttles before it answers.
+//! A KMS endpoint in trouble: one that never answers, one that throttles before it answers, and one that says too much.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -55,6 +55,24 @@ impl FakeKms {
                  Content-Length: {}\r\n\r\n{body}",
                 body.len()
             )
+        })
+    }
+
+    /// Denies every request with this message.
+    pub fn denying(message: &str) -> anyhow::Result<Self> {
+        let body = serde_json::json!({ "__type": "AccessDeniedException", "message": message }).to_string();
+        Self::start(move |stream, shared| {
+            let mut writer = stream.try_clone()?;
+            let mut reader = BufReader::new(stream);
+            while read_request(&mut reader)?.is_some() {
+                shared.requests.fetch_add(1, Ordering::SeqCst);
+                write!(
+                    writer,
+                    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                )?;
+            }
+            Ok(())
         })
     }
 

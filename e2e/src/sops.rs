@@ -82,15 +82,20 @@ impl Sops {
 
     /// Encrypts YAML with arguments of the caller's.
     pub fn encrypt_with(&self, text: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        self.encrypt_as("yaml", text, arguments)
+    }
+
+    /// Encrypts a text of a format, as `--input-type` names it.
+    pub fn encrypt_as(&self, format: &str, text: &str, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = self.command();
         command.arg("encrypt").args(arguments);
         command.args([
             "--input-type",
-            "yaml",
+            format,
             "--output-type",
-            "yaml",
+            format,
             "--filename-override",
-            "secret.yaml",
+            &format!("secret.{format}"),
             "/dev/stdin",
         ]);
         program::run_with_input(&mut command, text.as_bytes())?
@@ -98,15 +103,15 @@ impl Sops {
             .context("sops encrypt")
     }
 
-    /// What the real tool makes of a file.
-    pub fn decrypt(&self, text: &str, key: &AgeKey) -> anyhow::Result<String> {
+    /// What the real tool makes of a text of a format.
+    pub fn decrypt(&self, format: &str, text: &str, key: &AgeKey) -> anyhow::Result<String> {
         let mut command = self.command();
         command.env("SOPS_AGE_KEY_FILE", &key.file).args([
             "decrypt",
             "--input-type",
-            "yaml",
+            format,
             "--output-type",
-            "yaml",
+            format,
             "/dev/stdin",
         ]);
         program::run_with_input(&mut command, text.as_bytes())?

@@ -3,13 +3,16 @@
 //! fail would be seen.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use e2e::{
-    Afterbay, AgeKey, Canary, Cluster, EyamlKey, GitServer, Guarded, Outcome, Refusal, Repository, Scenario,
+    Afterbay, AgeKey, Canary, Cluster, EyamlKey, FakeKms, GitServer, Guarded, Outcome, Refusal, Repository,
+    Scenario,
 };
 use serde_json::Value;
 
@@ -34,6 +37,8 @@ fn look(scenario: &Scenario) -> anyhow::Result<()> {
     let guarded = Guarded::new(scenario)?;
     server_repeats(scenario, &guarded, &key)?;
     admission_repeats(scenario, &guarded, &key)?;
+    key_service_repeats(scenario, &guarded, &key)?;
+    git_server_repeats(scenario, &guarded)?;
     results(scenario, &guarded, &key)
 }
 
@@ -238,6 +243,80 @@ fn deployment(namespace: &str, value: &str) -> String {
 fn expect_no_short_value(name: &str, text: &str) -> anyhow::Result<()> {
     for form in ["\"true\"", "\\\"true\\\"", "'true'", "{true}", "dHJ1ZQ"] {
         ensure!(!text.contains(form), "{name}: {form} is in the output:\n{text}");
+    }
+    Ok(())
+}
+
+/// A key service that denies one file prints values of another, which was opened in the same run.
+fn key_service_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::Result<()> {
+    let Ok(kms) = scenario.kms() else {
+        return Ok(());
+    };
+    let repository = guarded.repository("key-service")?;
+    let sealed = scenario
+        .sops()
+        .encrypt_for_kms(&guarded.secret("cloud"), &kms.create_key()?)?;
+    repository.write("cloud.yaml", sealed)?.write(
+        "database.yaml",
+        scenario.sops().encrypt(&guarded.secret("database"), key)?,
+    )?;
+    let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &guarded.canary.value);
+    let fake = FakeKms::denying(&format!("no {} and no {encoded} for you", guarded.canary.value))?;
+    for log in [None, Some(LOGS[0])] {
+        let mut afterbay = scenario
+            .afterbay()
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "4ws-s3cr3t-k3y");
+        if let Some(filter) = log {
+            afterbay = afterbay.env("RUST_LOG", filter);
+        }
+        let arguments = ["--age-key-file", &key.path(), "--kms-endpoint", fake.endpoint()];
+        let refusal = Refusal::new(12, &["cloud.yaml:", "access denied", "for you"]);
+        let ended = guarded.refuses(&afterbay, &repository, &arguments, refusal)?;
+        ensure!(
+            !ended.text().contains("4ws-s3cr3t-k3y"),
+            "a key is in the output:\n{}",
+            ended.text()
+        );
+    }
+    ensure!(fake.requests() > 0, "KMS was not asked");
+    Ok(())
+}
+
+/// A Git server prints the request that it refuses, with the password in it.
+fn git_server_repeats(scenario: &Scenario, guarded: &Guarded<'_>) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let remote = format!("http://{}/fleet", listener.local_addr()?);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap_or_default();
+            let body = &request[..length];
+            let head = format!(
+                "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            );
+            let _ = stream.write_all(&[head.as_bytes(), body].concat());
+        }
+    });
+    let password = scenario.write("password", &guarded.canary.value)?;
+    let password = password.display().to_string();
+    for log in ["off", LOGS[0]] {
+        let afterbay = scenario.afterbay().env("RUST_LOG", log);
+        let arguments = [
+            "--inventory",
+            "guarded",
+            "--git-username",
+            "me",
+            "--git-password-file",
+            &password,
+        ];
+        let ended = guarded.refuses_run(
+            &afterbay,
+            &afterbay.apply_arguments(&remote, &arguments),
+            Refusal::new(10, &["denies access", "GET /fleet/info/refs"]),
+        )?;
+        let pair = format!("me:{}", guarded.canary.value);
+        expect_hidden(&Canary::new(&pair), &ended.text())?;
     }
     Ok(())
 }
