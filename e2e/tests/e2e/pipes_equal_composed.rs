@@ -1,6 +1,7 @@
 //! The stages joined by pipes leave the same objects in the cluster as the composed command.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::ensure;
@@ -162,20 +163,36 @@ fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
     ensure!(password == "correct\nhorse\n", "{password:?}");
     ensure!(scenario.cluster.secret_value(second, "legacy", "url")? == "http://shop:pass@db");
 
-    // A tree that git itself packed is read as well, and what is in the cluster stays as it is.
-    let archive = scenario.folder.join("archive.tar");
+    packed_by_git(
+        &repository,
+        &afterbay,
+        &scenario.folder.join("archive.tar"),
+        &age,
+        &eyaml,
+    )?;
+    Ok(Outcome::Passed)
+}
+
+/// A tree that git itself packed is read as well, and what is in the cluster stays as it is.
+fn packed_by_git(
+    repository: &Repository,
+    afterbay: &Afterbay,
+    archive: &Path,
+    age: &str,
+    eyaml: &str,
+) -> anyhow::Result<()> {
     repository.git(&["archive", "--output", &archive.display().to_string(), "main"])?;
     let again = afterbay
         .chain(
             &[
-                &["decrypt", "--path", "piped", "--age-key-file", &age],
+                &["decrypt", "--path", "piped", "--age-key-file", age],
                 &["render", "--path", "piped"],
                 &[
                     "apply",
                     "-f",
                     "-",
                     "--eyaml-private-key-file",
-                    &eyaml,
+                    eyaml,
                     "-o",
                     "json",
                 ],
@@ -184,7 +201,7 @@ fn compare(scenario: &Scenario, second: &str) -> anyhow::Result<Outcome> {
         )?
         .expect_success()?;
     ensure!(again.counts()? == [0, 0, 4, 0, 0], "{}", again.text());
-    Ok(Outcome::Passed)
+    Ok(())
 }
 
 /// What of an object comes from its manifest.
