@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use fixtures::sops::{Outcome, VECTORS};
+use fixtures::sops::{Outcome, VECTORS, Vector};
 
 use crate::machine::Machine;
 
@@ -23,7 +23,10 @@ const OTHERWISE: [&str; 9] = [
 fn every_vector_is_printed_as_sops_prints_it() {
     let machine = Machine::new();
     let (mut opened, mut refused) = (0, 0);
-    for vector in VECTORS.iter().filter(|vector| !OTHERWISE.contains(&vector.name)) {
+    // The other stores are held to sops where they are read, in `afterbay-sops`.
+    let is_text = |vector: &&Vector| ["yaml", "json"].contains(&vector.extension);
+    let as_sops = |vector: &&Vector| !OTHERWISE.contains(&vector.name);
+    for vector in VECTORS.iter().filter(is_text).filter(as_sops) {
         let file = machine.write(&vector.file_name(), vector.sealed);
         let keys = machine.write("keys.txt", vector.identities());
         let arguments = |more: &[&str]| -> Vec<String> {
@@ -32,23 +35,24 @@ fn every_vector_is_printed_as_sops_prints_it() {
             let fixed = ["decrypt", &file, "--age-key-file", &keys];
             fixed.iter().chain(more).map(|text| (*text).to_owned()).collect()
         };
-        let strict = machine.run(arguments(&[]));
+        let strict = machine.afterbay(arguments(&[])).output().unwrap();
+        let (code, said) = (strict.status.code(), String::from_utf8_lossy(&strict.stderr));
         let name = vector.name;
         match vector.outcome {
             Outcome::Opens(expected) => {
-                assert_eq!(strict.code, Some(0), "{name}: {}", strict.stderr);
-                assert_eq!(strict.stdout.as_bytes(), expected, "{name}");
+                assert_eq!(code, Some(0), "{name}: {said}");
+                assert_eq!(strict.stdout, expected, "{name}");
                 opened += 1;
             }
             Outcome::Refused(_) => {
-                assert_ne!(strict.code, Some(0), "{name}");
-                assert_eq!(strict.stdout, "", "{name}");
+                assert_ne!(code, Some(0), "{name}");
+                assert_eq!(strict.stdout, b"", "{name}");
                 refused += 1;
             }
             Outcome::RefusedByMac(expected) => {
-                assert_eq!(strict.code, Some(12), "{name}");
-                let lenient = machine.run(arguments(&["--mac", "off"]));
-                assert_eq!(lenient.stdout.as_bytes(), expected, "{name}");
+                assert_eq!(code, Some(12), "{name}");
+                let lenient = machine.afterbay(arguments(&["--mac", "off"])).output().unwrap();
+                assert_eq!(lenient.stdout, expected, "{name}");
             }
         }
     }
