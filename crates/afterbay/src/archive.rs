@@ -313,11 +313,8 @@ mod tests {
 
     /// Runs a program of the machine over a tar stream.
     fn ask(program: &str, arguments: &[&str]) -> String {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::File::create(file.path())
-            .unwrap()
-            .write_all(&written(|_| true))
-            .unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&written(|_| true)).unwrap();
         let output = std::process::Command::new(program)
             .args(arguments)
             .stdin(std::fs::File::open(file.path()).unwrap())

@@ -114,11 +114,10 @@ fn stopped(report: &ApplyReport) -> String {
         ""
     };
     let done = output::objects_table(report);
-    let warnings: String = report
-        .warnings
-        .iter()
-        .map(|warning| format!("warning: {warning}\n"))
-        .collect();
+    let mut warnings = String::new();
+    for warning in &report.warnings {
+        let _ = writeln!(warnings, "warning: {warning}");
+    }
     format!(
         "{warnings}the run stopped after the first write{pruned}; run it again to converge; done before:\n{done}"
     )
