@@ -8,7 +8,7 @@ use super::files::Source;
 const EXITS: [&str; 2] = ["expose_", "yaml::emit"];
 
 /// The files that may, and what for.
-const ALLOWED: [(&str, &str); 26] = [
+const ALLOWED: &[(&str, &str)] = &[
     (
         "crates/afterbay-apply/src/desired.rs",
         "the body that the API server is sent",
@@ -24,6 +24,10 @@ const ALLOWED: [(&str, &str); 26] = [
     (
         "crates/afterbay-decrypt/src/finish.rs",
         "text in which tokens are opened; values for the scrubber",
+    ),
+    (
+        "crates/afterbay-decrypt/src/nested.rs",
+        "a SOPS file in an entry of a Secret, put into its place; values for the scrubber",
     ),
     (
         "crates/afterbay-decrypt/src/objects.rs",
