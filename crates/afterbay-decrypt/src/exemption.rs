@@ -80,7 +80,8 @@ impl ExemptionReason {
     }
 }
 
-fn is_below(file: &TreePath, directory: &TreePath) -> bool {
+/// Whether a file is at or below a path.
+pub(crate) fn is_below(file: &TreePath, directory: &TreePath) -> bool {
     let below = file.as_str().strip_prefix(directory.as_str());
     directory.is_root() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -38,10 +38,10 @@ pub use exemption::{Exemption, ExemptionReason};
 pub use files::{SealedFiles, scan};
 pub use finish::finish;
 pub use objects::{SealedTokens, scan_objects};
-pub use options::{DecryptOptions, SecretExemption};
+pub use options::{DecryptOptions, MacException, SecretExemption};
 pub use overlay::{FileReport, OpenedFiles, overlay};
 pub use pattern::{KindPattern, PatternError, PlacePattern};
 pub use report::DecryptReport;
 pub use set::{Counts, DecryptedParts, DecryptedSet};
 
-pub use afterbay_sops::{MacOutcome, MacPolicy};
+pub use afterbay_sops::{IntegrityPolicy, MacOutcome, MacPolicy};

@@ -1,8 +1,9 @@
 //! What the operator decides about decryption; a repository cannot.
 
 use afterbay_manifest::TreePath;
-use afterbay_sops::MacPolicy;
+use afterbay_sops::{IntegrityPolicy, MacPolicy, OpenPolicy};
 
+use crate::exemption::is_below;
 use crate::{KindPattern, PlacePattern};
 
 /// The options of the stage.
@@ -10,6 +11,10 @@ use crate::{KindPattern, PlacePattern};
 pub struct DecryptOptions {
     /// What to do about the MAC of SOPS files.
     pub mac: MacPolicy,
+    /// Files, and directories with everything below them, for which something else holds; the longest path counts.
+    pub mac_for: Vec<MacException>,
+    /// Whether traces of alterations are refused that the MAC of SOPS does not cover.
+    pub integrity: IntegrityPolicy,
     /// Kinds, besides the v1 Secret, in which hiera-eyaml tokens are opened.
     pub eyaml_kinds: Vec<KindPattern>,
     /// Kinds whose objects go to the cluster sealed as they are.
@@ -20,6 +25,31 @@ pub struct DecryptOptions {
     pub exempt_secrets: SecretExemption,
     /// Places, besides those that are always right, where an opened value may end.
     pub allowed_places: Vec<PlacePattern>,
+}
+
+/// What to do about the MAC of one file, or of the files of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MacException {
+    /// The file or directory.
+    pub path: TreePath,
+    /// What to do.
+    pub mac: MacPolicy,
+}
+
+impl DecryptOptions {
+    /// What a SOPS file has to satisfy to be opened.
+    pub fn policy_for(&self, file: &TreePath) -> OpenPolicy {
+        let exceptions = self
+            .mac_for
+            .iter()
+            .filter(|exception| is_below(file, &exception.path));
+        // Of two for the same path the later one counts, as with flags.
+        let closest = exceptions.max_by_key(|exception| exception.path.as_str().len());
+        OpenPolicy {
+            mac: closest.map_or(self.mac, |exception| exception.mac),
+            integrity: self.integrity,
+        }
+    }
 }
 
 /// Whether an annotation or a path exempts a v1 Secret from being opened.
@@ -39,11 +69,47 @@ impl Default for DecryptOptions {
     fn default() -> Self {
         Self {
             mac: MacPolicy::Require,
+            mac_for: Vec::new(),
+            integrity: IntegrityPolicy::Sops,
             eyaml_kinds: Vec::new(),
             exempt_kinds: vec![KindPattern::any_group("SopsSecret")],
             exempt_paths: Vec::new(),
             exempt_secrets: SecretExemption::Refused,
             allowed_places: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_path_decides_about_the_mac() {
+        let exception = |path, mac| MacException {
+            path: TreePath::parse(path).unwrap(),
+            mac,
+        };
+        let options = DecryptOptions {
+            mac_for: vec![
+                exception("apps/old/db.yaml", MacPolicy::Require),
+                exception("apps/old", MacPolicy::Warn),
+                exception("apps", MacPolicy::Off),
+                exception("apps/old", MacPolicy::Off),
+            ],
+            ..DecryptOptions::default()
+        };
+        for (file, mac) in [
+            ("apps/old/db.yaml", MacPolicy::Require),
+            ("apps/old/x.yaml", MacPolicy::Off),
+            ("apps/older.yaml", MacPolicy::Off),
+            ("infra/x.yaml", MacPolicy::Require),
+        ] {
+            assert_eq!(
+                options.policy_for(&TreePath::parse(file).unwrap()).mac,
+                mac,
+                "{file}"
+            );
         }
     }
 }

@@ -128,7 +128,7 @@ pub fn overlay(
     }
     let usable = |file: &&SealedFile| !sealed.unusable.contains(file.file());
     for file in sealed.files.iter().filter(usable) {
-        let laid = match file.open(keys, options.mac) {
+        let laid = match file.open(keys, options.policy_for(file.file())) {
             Ok(content) => opened.lay(&mut tree, file, content).map_err(DecryptError::from),
             Err(errors) => Err(errors.into()),
         };

@@ -6,7 +6,7 @@ use afterbay_manifest::{KeyFailure, KeyPath, Place, TreePath};
 use thiserror::Error;
 
 use crate::emit::Refused;
-use crate::{Format, SharesProblem, find_tokens};
+use crate::{Format, SharesProblem, StrictFinding, find_tokens};
 
 /// How many errors of one file are kept; the rest is counted.
 const KEPT: usize = 20;
@@ -152,6 +152,16 @@ pub enum SopsError {
     MacMismatch {
         /// The `mac` field.
         place: Place,
+    },
+    /// The file shows an alteration, or another writer than SOPS, where its MAC does not.
+    #[error("{place}: {}{finding}; refused by --integrity strict", at(path))]
+    NotStrict {
+        /// Where.
+        place: Place,
+        /// The key path; the root for the file.
+        path: KeyPath,
+        /// What was found.
+        finding: StrictFinding,
     },
     /// Something that a store cannot write, such as infinity in JSON or a list in dotenv.
     #[error("{place}: {}cannot be written as {format}: {message}", at(path))]
@@ -345,7 +355,7 @@ impl ErrorList {
 }
 
 /// A key path in front of a message; nothing for the root.
-fn at(path: &KeyPath) -> String {
+pub(crate) fn at(path: &KeyPath) -> String {
     if path.segments().is_empty() {
         String::new()
     } else {

@@ -45,7 +45,7 @@ impl Format {
         }
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         if bytes.trim_ascii_start().first() == Some(&b'{') {
-            let document = json::parse(bytes).ok()?;
+            let (document, _) = json::parse(bytes).ok()?;
             metadata::blocks(&document)
                 .any(metadata::is_metadata)
                 .then_some(())?;

@@ -3,11 +3,12 @@
 mod emit;
 
 use afterbay_manifest::yaml::{Comment, Document, ElementKind, Pair};
-use afterbay_manifest::{Position, Provenance};
+use afterbay_manifest::{KeyPath, Position, Provenance, Segment};
 
 use crate::flat::{self, element, name};
-use crate::metadata;
+use crate::integrity::Found;
 use crate::store::{StoreError, scalar_of, text_of};
+use crate::{StrictFinding, metadata};
 
 pub(crate) use emit::emit;
 
@@ -16,26 +17,30 @@ const DEFAULT_SECTION: &str = "DEFAULT";
 /// What ends a key.
 const DELIMITERS: [u8; 2] = [b'=', b':'];
 
-/// Reads a file: a map of sections, which are maps. The `[sops]` section is spelled out.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Document, StoreError> {
+/// Reads a file: a map of sections, which are maps. The `[sops]` section is spelled out. A key that stands twice in its
+/// section has its last value; those are found.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Document, Vec<Found>), StoreError> {
     let mut reader = Reader {
         rest: without_mark(bytes),
         line: 0,
         comment: Vec::new(),
         autos: 1,
+        found: Vec::new(),
         sections: vec![Section::named(DEFAULT_SECTION.to_owned(), Position::new(1, 1))],
     };
     while let Some(line) = reader.next_line() {
         reader.take(line)?;
     }
+    let found = reader.found;
     let pairs = reader.sections.into_iter().map(Section::into_pair);
     let pairs = pairs.collect::<Result<Vec<Pair>, StoreError>>()?;
-    Ok(Document {
+    let document = Document {
         index: 0,
         root: Some(element(ElementKind::Mapping(pairs), Position::new(1, 1))),
         comments: Vec::new(),
         position: Position::new(1, 1),
-    })
+    };
+    Ok((document, found))
 }
 
 /// The byte order marks that the library skips.
@@ -71,12 +76,22 @@ impl Section {
         }
     }
 
-    /// A key that is there already keeps its place and takes the new value.
-    fn add(&mut self, key: Key) {
-        match self.keys.iter_mut().find(|there| there.name == key.name) {
-            Some(there) => *there = key,
-            None => self.keys.push(key),
-        }
+    /// A key that is there already keeps its place and takes the new value, and is found.
+    fn add(&mut self, key: Key) -> Option<Found> {
+        let Some(there) = self.keys.iter_mut().find(|there| there.name == key.name) else {
+            self.keys.push(key);
+            return None;
+        };
+        let mut path = KeyPath::root();
+        path.push(Segment::Key(self.name.as_str().into()));
+        path.push(Segment::Key(key.name.as_str().into()));
+        let position = key.position;
+        *there = key;
+        Some(Found {
+            position,
+            path,
+            finding: StrictFinding::KeyTwice,
+        })
     }
 
     /// A section as SOPS has it: its comment first, the comment of a key behind the key.
@@ -153,6 +168,7 @@ struct Reader<'a> {
     comment: Vec<u8>,
     /// What the next key `-` of the section is called.
     autos: usize,
+    found: Vec<Found>,
     sections: Vec<Section>,
 }
 
@@ -227,7 +243,8 @@ impl<'a> Reader<'a> {
             position,
         };
         if let Some(section) = self.sections.last_mut() {
-            section.add(key);
+            let found = section.add(key);
+            self.found.extend(found);
         }
         Ok(())
     }

@@ -16,8 +16,9 @@ pub(crate) struct JsonError {
     pub(crate) message: String,
 }
 
-/// Reads an object. Numbers within 64 bits are integers, all others floats.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Document, JsonError> {
+/// Reads an object, and where text stands behind its end: SOPS stops reading there. Numbers within 64 bits are integers,
+/// all others floats.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Document, Option<Position>), JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
         JsonError {
@@ -39,15 +40,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Document, JsonError> {
     }
     let root = parser.value()?;
     parser.space();
-    match parser.peek() {
-        None => Ok(Document {
-            index: 0,
-            root: Some(root),
-            comments: Vec::new(),
-            position: start,
-        }),
-        Some(_) => Err(parser.error("expected the end of the file after the object")),
-    }
+    let behind = parser.peek().map(|_| parser.position());
+    let document = Document {
+        index: 0,
+        root: Some(root),
+        comments: Vec::new(),
+        position: start,
+    };
+    Ok((document, behind))
 }
 
 /// Line and column of a byte offset.

@@ -1,5 +1,7 @@
 //! The MAC: SHA-512 over the values of a file in order (sops `sops.go`, `ToBytes`), nothing between them.
 
+use std::borrow::Cow;
+
 use afterbay_manifest::Scalar;
 use sha2::{Digest as _, Sha512};
 
@@ -36,14 +38,8 @@ impl Mac {
 
     pub(crate) fn update(&mut self, value: &Scalar) {
         match value {
-            Scalar::Null => {}
-            Scalar::Bool(true) => self.0.update("True"),
-            Scalar::Bool(false) => self.0.update("False"),
-            Scalar::Int(value) => self.0.update(value.to_string()),
-            Scalar::Uint(value) => self.0.update(value.to_string()),
-            Scalar::Float(value) => self.0.update(plain_float(*value)),
-            Scalar::Timestamp(text) | Scalar::String(text) => self.0.update(text),
             Scalar::Bytes(bytes) => self.0.update(bytes),
+            value => self.0.update(&*sealed_text(value)),
         }
     }
 
@@ -58,5 +54,18 @@ impl Mac {
                 let _ = write!(text, "{byte:02X}");
                 text
             })
+    }
+}
+
+/// A value as SOPS hashes and encrypts it; empty for null, and for bytes, which are what they are.
+pub(crate) fn sealed_text(value: &Scalar) -> Cow<'_, str> {
+    match value {
+        Scalar::Null | Scalar::Bytes(_) => "".into(),
+        Scalar::Bool(true) => "True".into(),
+        Scalar::Bool(false) => "False".into(),
+        Scalar::Int(value) => value.to_string().into(),
+        Scalar::Uint(value) => value.to_string().into(),
+        Scalar::Float(value) => plain_float(*value).into(),
+        Scalar::Timestamp(text) | Scalar::String(text) => text.into(),
     }
 }

@@ -3,13 +3,14 @@
 use afterbay_manifest::yaml::{Comment, Document, Element, ElementKind, Item, Pair};
 use afterbay_manifest::{Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, Segment, TreePath};
 
-use crate::cipher::{Cipher, Plain};
+use crate::cipher::{Cipher, Opened, Plain};
 use crate::error::ErrorList;
+use crate::integrity::Found;
 use crate::mac::Mac;
 use crate::metadata::Metadata;
 use crate::rules::Scope;
 use crate::token::contains_token;
-use crate::{Format, MacScope, SopsError, SopsErrors, TokenProblem};
+use crate::{Format, MacScope, SopsError, SopsErrors, StrictFinding, TokenProblem};
 
 /// How many values must fail, and none open, before it is the key that is wrong and not the values.
 const TELLING: usize = 3;
@@ -48,6 +49,8 @@ pub(crate) struct Walked {
     pub(crate) sealed_comments: Option<(usize, Position)>,
     /// Whether an item of a list opened to a comment.
     pub(crate) list_comments: bool,
+    /// What is not as SOPS writes it.
+    pub(crate) found: Vec<Found>,
 }
 
 impl Opening<'_> {
@@ -68,6 +71,7 @@ impl Opening<'_> {
             plain_comments: None,
             sealed_comments: None,
             list_comments: false,
+            found: Vec::new(),
         };
         for document in documents {
             walk.document = document.index;
@@ -131,6 +135,7 @@ struct Walk<'a> {
     plain_comments: Option<(usize, Position)>,
     sealed_comments: Option<(usize, Position)>,
     list_comments: bool,
+    found: Vec<Found>,
 }
 
 impl Walk<'_> {
@@ -150,6 +155,7 @@ impl Walk<'_> {
             plain_comments: self.plain_comments,
             sealed_comments: self.sealed_comments,
             list_comments: self.list_comments,
+            found: self.found,
         })
     }
 
@@ -170,6 +176,14 @@ impl Walk<'_> {
         } else {
             self.errors.push(error);
         }
+    }
+
+    fn note(&mut self, position: Position, finding: Option<StrictFinding>) {
+        self.found.extend(finding.map(|finding| Found {
+            position,
+            path: self.path.clone(),
+            finding,
+        }));
     }
 
     fn mapping(&mut self, pairs: &mut [Pair], mut scope: Scope<'_>) {
@@ -258,10 +272,15 @@ impl Walk<'_> {
             }
             ElementKind::Opened(Scalar::String(token), _) => {
                 match self.opening.cipher.open(token, self.associated.get()) {
-                    Ok(Plain::Comment(text)) => return Some(text),
-                    Ok(Plain::Scalar(scalar)) => {
-                        let provenance = self.provenance(token);
-                        element.kind = self.opened(scalar, provenance);
+                    Ok(Opened { plain, oddity }) => {
+                        self.note(position, oddity);
+                        match plain {
+                            Plain::Comment(text) => return Some(text),
+                            Plain::Scalar(scalar) => {
+                                let provenance = self.provenance(token);
+                                element.kind = self.opened(scalar, provenance);
+                            }
+                        }
                     }
                     Err(problem) => self.refuse(position, problem),
                 }
@@ -342,26 +361,33 @@ impl Walk<'_> {
     /// indentation that editors change; GCM lets no wrong guess through, so the outer ones are tried as well.
     fn open_comment(&mut self, comment: &Comment) -> Option<Plain> {
         let cipher = self.opening.cipher;
-        let counter = match cipher.open(&comment.text, self.associated.get()) {
-            Ok(plain) => return Some(plain),
+        let is_comment = |opened: &Opened| matches!(opened.plain, Plain::Comment(_));
+        let opened = match cipher.open(&comment.text, self.associated.get()) {
             Err(TokenProblem::Authentication) => {
                 let mut outer = self
                     .associated
                     .outer()
                     .map(|associated| cipher.open(&comment.text, associated));
-                if let Some(opened) =
-                    outer.find_map(|opened| opened.ok().filter(|plain| matches!(plain, Plain::Comment(_))))
-                {
-                    return Some(opened);
-                }
-                drop(outer);
-                &mut self.sealed_comments
+                outer.find_map(|opened| opened.ok().filter(is_comment))
             }
-            Err(_) if contains_token(&comment.text) => &mut self.sealed_comments,
-            Err(_) => &mut self.plain_comments,
+            opened => opened.ok(),
+        };
+        if let Some(opened) = opened {
+            let is_labelled = comment.text.is_empty() || is_comment(&opened);
+            let oddity = opened
+                .oddity
+                .or_else(|| (!is_labelled).then_some(StrictFinding::Label));
+            self.note(comment.position, oddity);
+            return Some(opened.plain);
+        }
+        let (counter, finding) = if contains_token(&comment.text) {
+            (&mut self.sealed_comments, StrictFinding::SealedComment)
+        } else {
+            (&mut self.plain_comments, StrictFinding::PlainComment)
         };
         let (count, _) = counter.get_or_insert((0, comment.position));
         *count += 1;
+        self.note(comment.position, Some(finding));
         None
     }
 }

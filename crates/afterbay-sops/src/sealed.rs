@@ -30,9 +30,10 @@ use afterbay_manifest::yaml::{Document, Element, Pair};
 use afterbay_manifest::{KeyRequest, Place, TreePath};
 
 use crate::error::ErrorList;
+use crate::integrity::Found;
 use crate::load::load;
 use crate::metadata::{self, Metadata};
-use crate::store::{Documents, read};
+use crate::store::{Stored, read};
 use crate::token::{contains_mark, may_be_sealed};
 use crate::{Format, SopsError, SopsErrors};
 
@@ -45,6 +46,10 @@ pub struct SealedFile {
     format: Format,
     documents: Vec<Document>,
     parts: Vec<Part>,
+    /// What is not as SOPS writes it, as far as reading showed it.
+    found: Vec<Found>,
+    /// The block of dotenv, which is no entry of the document.
+    block: Option<Element>,
 }
 
 /// What one `sops` block says.
@@ -70,7 +75,11 @@ impl SealedFile {
         if !may_be_sealed(bytes) {
             return Ok(None);
         }
-        let Documents { mut documents, block } = match read(file, bytes, format) {
+        let Stored {
+            mut documents,
+            block,
+            found,
+        } = match read(file, bytes, format) {
             Ok(read) => read,
             Err(_) if !contains_mark(bytes) => return Ok(None),
             Err(errors) => return Err(errors),
@@ -78,13 +87,15 @@ impl SealedFile {
         let single = documents.len() == 1;
         let mut errors = ErrorList::new(file);
         let mut parts: Vec<Part> = Vec::new();
-        match block {
-            Some(Ok(block)) => parts.extend(part_of(file, &block, 0, single, &mut errors)),
-            Some(Err(error)) => errors.push(SopsError::Metadata {
+        let block = block.transpose().unwrap_or_else(|error| {
+            errors.push(SopsError::Metadata {
                 place: Place::new(file.clone(), error.position),
                 message: error.message,
-            }),
-            None => {}
+            });
+            None
+        });
+        if let Some(block) = &block {
+            parts.extend(part_of(file, block, 0, single, &mut errors));
         }
         // Where the metadata is no entry, an entry of that name is a value.
         let entries = if format == Format::Dotenv {
@@ -114,6 +125,8 @@ impl SealedFile {
             format,
             documents,
             parts,
+            found,
+            block,
         }))
     }
 

@@ -5,6 +5,7 @@ use afterbay_manifest::{Place, Position, Scalar, TreePath};
 
 use crate::error::ErrorList;
 use crate::flat::FlatError;
+use crate::integrity::Found;
 use crate::{Format, SopsError, SopsErrors, dotenv, ini, json};
 
 /// Why a text is not of its store.
@@ -21,35 +22,46 @@ pub(crate) struct Loaded {
 }
 
 /// The documents of a file.
-pub(crate) struct Documents {
+pub(crate) struct Stored {
     pub(crate) documents: Vec<Document>,
     /// The metadata where it is not an entry of the first document.
     pub(crate) block: Option<Result<Element, FlatError>>,
+    /// What is not as SOPS writes it and cannot be seen in the documents.
+    pub(crate) found: Vec<Found>,
 }
 
 /// Reads the text of a file; what is sealed stays sealed.
-pub(crate) fn read(file: &TreePath, bytes: &[u8], format: Format) -> Result<Documents, SopsErrors> {
-    let single = |document| Documents {
+pub(crate) fn read(file: &TreePath, bytes: &[u8], format: Format) -> Result<Stored, SopsErrors> {
+    let single = |document| Stored {
         documents: vec![document],
         block: None,
+        found: Vec::new(),
     };
     let read = match format {
         Format::Json | Format::Binary => json::parse(bytes)
-            .map(single)
+            .map(|(document, behind)| Stored {
+                found: behind.map(Found::behind_object).into_iter().collect(),
+                ..single(document)
+            })
             .map_err(|error| vec![(error.position, error.message)]),
         Format::Ini => ini::parse(bytes)
-            .map(single)
+            .map(|(document, found)| Stored {
+                found,
+                ..single(document)
+            })
             .map_err(|error| vec![(error.position, error.message)]),
         Format::Dotenv => dotenv::parse(bytes)
-            .map(|loaded| Documents {
+            .map(|loaded| Stored {
                 documents: vec![loaded.document],
                 block: loaded.block,
+                found: Vec::new(),
             })
             .map_err(|error| vec![(error.position, error.message)]),
         Format::Yaml => yaml::parse(bytes)
-            .map(|documents| Documents {
+            .map(|documents| Stored {
                 documents,
                 block: None,
+                found: Vec::new(),
             })
             .map_err(|errors| {
                 let errors = errors.0.into_iter();

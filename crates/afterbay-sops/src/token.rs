@@ -40,6 +40,8 @@ pub(crate) struct Token {
     /// The nonce; never empty.
     pub(crate) nonce: Vec<u8>,
     pub(crate) label: TypeLabel,
+    /// Whether nothing stands behind it.
+    pub(crate) is_alone: bool,
 }
 
 impl TypeLabel {
@@ -88,8 +90,14 @@ impl Token {
             sealed,
             nonce,
             label: TypeLabel::parse(parts.label)?,
+            is_alone: parts.is_alone,
         })
     }
+}
+
+/// Whether a text is a token with something behind it.
+pub(crate) fn has_tail(text: &str) -> bool {
+    split(text).is_some_and(|parts| !parts.is_alone)
 }
 
 struct Parts<'a> {
@@ -97,6 +105,7 @@ struct Parts<'a> {
     iv: &'a str,
     tag: &'a str,
     label: &'a str,
+    is_alone: bool,
 }
 
 /// The pattern `^ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]`, greedy, without backtracking:
@@ -104,11 +113,18 @@ struct Parts<'a> {
 fn split(text: &str) -> Option<Parts<'_>> {
     let body = text.strip_prefix(OPENING)?;
     let line = body.split('\n').next()?;
+    let is_alone = line.len() == body.len() && line.ends_with(']');
     let (line, _) = line.rsplit_once(']')?;
     let (line, label) = part_after(line, ",type:")?;
     let (line, tag) = part_after(line, ",tag:")?;
     let (data, iv) = part_after(line, ",iv:")?;
-    (!data.is_empty()).then_some(Parts { data, iv, tag, label })
+    (!data.is_empty()).then_some(Parts {
+        data,
+        iv,
+        tag,
+        label,
+        is_alone,
+    })
 }
 
 /// Cuts at the last separator that is followed by at least one character.

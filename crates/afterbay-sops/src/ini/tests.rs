@@ -8,7 +8,7 @@ use super::*;
 
 fn shown(text: &[u8]) -> String {
     let document = match parse(text) {
-        Ok(document) => document,
+        Ok((document, _)) => document,
         Err(error) => return format!("{}: {}", error.position.line, error.message),
     };
     let Some(ElementKind::Mapping(sections)) = document.root.map(|root| root.kind) else {
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, text in "([\\[\\]=:;#\"'`\\\\ \\na-c\\x00]|\"\"\"){0,48}") {
         for bytes in [&bytes[..], text.as_bytes()] {
-            if let Ok(document) = parse(bytes) {
+            if let Ok((document, _)) = parse(bytes) {
                 let _ = emit(&[document]);
             }
         }

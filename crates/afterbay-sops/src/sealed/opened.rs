@@ -2,17 +2,20 @@
 
 use afterbay_manifest::yaml::{self, Document, Element, ElementKind};
 use afterbay_manifest::{
-    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Sealed, SecretBytes, TreePath,
-    Warning,
+    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, SecretBytes, Segment,
+    TreePath, Warning,
 };
 
 use super::{Part, SealedFile, is_block};
-use crate::cipher::{Cipher, Plain};
+use crate::cipher::{Cipher, Opened, Plain};
 use crate::emit::emit;
 use crate::error::ErrorList;
+use crate::integrity::{self, Found};
 use crate::load::load;
+use crate::metadata;
 use crate::open::{ListComments, Opening, Walked};
-use crate::{Format, SopsError, SopsErrors, shamir};
+use crate::token::has_tail;
+use crate::{Format, IntegrityPolicy, OpenPolicy, SopsError, SopsErrors, StrictFinding, shamir};
 
 /// What to do about the MAC of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -87,14 +90,21 @@ struct Reading {
     documents: Vec<Document>,
     parts: Vec<OpenedPart>,
     warnings: Vec<Warning>,
+    /// What is not as SOPS writes it.
+    found: Vec<Found>,
 }
 
 impl SealedFile {
-    /// Opens every encrypted value and checks the MAC.
+    /// Opens every encrypted value and checks the MAC, and what else the policy asks for; a [`MacPolicy`] alone is a
+    /// policy too.
     ///
     /// `keys` holds what became of [`SealedFile::key_requests`]. Every value that cannot be opened is
     /// reported, not only the first.
-    pub fn open(&self, keys: &DataKeys, policy: MacPolicy) -> Result<OpenedFile, SopsErrors> {
+    pub fn open(&self, keys: &DataKeys, policy: impl Into<OpenPolicy>) -> Result<OpenedFile, SopsErrors> {
+        let OpenPolicy {
+            mac: policy,
+            integrity,
+        } = policy.into();
         let ciphers: Vec<Result<Cipher, SopsError>> =
             self.parts.iter().map(|part| cipher(part, keys)).collect();
         let reading = match (self.parts.as_slice(), ciphers.as_slice()) {
@@ -107,7 +117,50 @@ impl SealedFile {
             },
             _ => self.as_files(&ciphers, policy),
         };
-        self.finish(reading?)
+        let mut reading = reading?;
+        if integrity == IntegrityPolicy::Strict {
+            self.check_strictly(std::mem::take(&mut reading.found))?;
+        }
+        self.finish(reading)
+    }
+
+    /// Refuses whatever is not as SOPS writes it: what the reading found, and what shows without opening anything.
+    fn check_strictly(&self, mut found: Vec<Found>) -> Result<(), SopsErrors> {
+        found.extend(self.found.iter().cloned());
+        self.block
+            .iter()
+            .for_each(|block| integrity::in_block(block, &mut found));
+        for document in &self.documents {
+            integrity::repeated_keys(document, &mut found);
+            if self.format == Format::Binary {
+                integrity::beside_data(document, &mut found);
+            }
+            if self.block.is_none() {
+                metadata::blocks(document)
+                    .filter(|block| metadata::is_metadata(block))
+                    .for_each(|block| integrity::in_block(block, &mut found));
+            }
+        }
+        for part in self.parts.iter().filter(|part| has_tail(&part.metadata.mac)) {
+            found.push(Found {
+                position: part.metadata.mac_position,
+                path: KeyPath::root(),
+                finding: StrictFinding::TextBehindToken,
+            });
+        }
+        found.sort_by_key(|found| found.position);
+        found.dedup_by_key(|found| (found.position, found.finding));
+        let mut errors = ErrorList::new(&self.file);
+        for Found {
+            position,
+            path,
+            finding,
+        } in found
+        {
+            let place = Place::new(self.file.clone(), position);
+            errors.push(SopsError::NotStrict { place, path, finding });
+        }
+        errors.finish(())
     }
 
     fn missing_keys(&self, ciphers: &[Result<Cipher, SopsError>]) -> SopsErrors {
@@ -129,6 +182,7 @@ impl SealedFile {
         let loaded: Vec<Document> = self.documents.iter().map(load).collect();
         let mut loaded = errors.finish(loaded)?;
         let mut warnings = Vec::new();
+        let found = other_blocks(&loaded);
         for document in &mut loaded {
             if let Some(position) = self
                 .remove_block(document)
@@ -146,6 +200,7 @@ impl SealedFile {
             documents: loaded,
             parts: Vec::new(),
             warnings,
+            found,
         };
         self.open_part(0, part, cipher, &covered, policy, &mut reading)?;
         Ok(reading)
@@ -162,6 +217,7 @@ impl SealedFile {
             documents: self.documents.clone(),
             parts: Vec::new(),
             warnings: Vec::new(),
+            found: Vec::new(),
         };
         for (index, (part, cipher)) in self.parts.iter().zip(ciphers).enumerate() {
             let cipher = match cipher {
@@ -264,6 +320,7 @@ impl SealedFile {
             )?;
         }
         reading.warnings.extend(self.comment_warnings(&walked));
+        reading.found.extend(walked.found);
         reading.parts.push(OpenedPart {
             part: index,
             documents: covered.to_vec(),
@@ -290,9 +347,10 @@ impl SealedFile {
             return Err((MacOutcome::Missing, SopsError::MacMissing { place }));
         }
         match cipher.open(&metadata.mac, &metadata.last_modified) {
-            Ok(Plain::Scalar(afterbay_manifest::Scalar::String(mac))) if mac == walked.mac => {
-                Ok(MacOutcome::Verified)
-            }
+            Ok(Opened {
+                plain: Plain::Scalar(Scalar::String(mac)),
+                ..
+            }) if mac == walked.mac => Ok(MacOutcome::Verified),
             Ok(_) => Err((MacOutcome::Mismatch, SopsError::MacMismatch { place })),
             Err(problem) => Err((
                 MacOutcome::Unreadable,
@@ -325,8 +383,13 @@ impl SealedFile {
         let Reading {
             documents,
             parts,
-            warnings,
+            mut warnings,
+            found: _,
         } = reading;
+        warnings.extend(self.found.iter().map(|found| Warning {
+            place: Some(Place::new(self.file.clone(), found.position)),
+            message: format!("{}{}", crate::error::at(&found.path), found.finding),
+        }));
         let text = self.text(&documents)?;
         let provenance = self.provenance(&parts);
         Ok(OpenedFile {
@@ -421,4 +484,23 @@ fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
             Err(problem) => Err(SopsError::Shares { place, problem }),
         },
     }
+}
+
+/// The `sops` entries of later documents that are not the one of the first.
+fn other_blocks(documents: &[Document]) -> Vec<Found> {
+    let Some((first, later)) = documents.split_first() else {
+        return Vec::new();
+    };
+    let first = metadata::blocks(first).next();
+    let differs = |block: &&Element| !first.is_some_and(|first| integrity::is_same(first, block));
+    let mut path = KeyPath::root();
+    path.push(Segment::Key(metadata::BLOCK.into()));
+    let others = later.iter().flat_map(metadata::blocks).filter(differs);
+    others
+        .map(|block| Found {
+            position: block.position,
+            path: path.clone(),
+            finding: StrictFinding::OtherBlock,
+        })
+        .collect()
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 mod outputs;
+mod strict;
 
 use std::io::Read as _;
 
@@ -11,7 +12,7 @@ use afterbay_manifest::{
     DataKey, DataKeys, Integrity, KeyFailure, KeyRequest, Provenance, Sealed, SecretBytes, TreePath,
     WrappedKey,
 };
-use afterbay_sops::{Format, MacOutcome, MacPolicy, OpenedFile, SealedFile, SopsErrors};
+use afterbay_sops::{Format, MacOutcome, MacPolicy, OpenPolicy, OpenedFile, SealedFile, SopsErrors};
 use fixtures::sops::{Outcome, VECTORS, Vector};
 use insta::assert_snapshot;
 
@@ -35,8 +36,7 @@ const OPENED_HERE: [&str; 9] = [
 ];
 
 /// Sops opens these; here they are refused, loudly.
-const REFUSED_HERE: [&str; 4] = [
-    "json-trailing-text",
+const REFUSED_HERE: [&str; 3] = [
     "stream-key-twice-before-another-file",
     "stream-key-twice-in-later-document",
     "stream-merge-key-before-another-file",
@@ -93,7 +93,7 @@ fn unwrap_all<'a>(requests: impl Iterator<Item = &'a KeyRequest>, identities: &s
     keys
 }
 
-fn open(vector: &Vector, policy: MacPolicy) -> Result<Option<OpenedFile>, SopsErrors> {
+fn open(vector: &Vector, policy: impl Into<OpenPolicy>) -> Result<Option<OpenedFile>, SopsErrors> {
     let Some(sealed) = detect(vector)? else {
         return Ok(None);
     };
@@ -435,5 +435,6 @@ fn what_sops_drops_or_keeps_silently_is_said() {
     };
     assert_snapshot!(warnings("comment-plain"), @"comment-plain.yaml:11:5: a comment where an encrypted one is due: plain text, which old versions of sops left; it is kept as it is");
     assert_snapshot!(warnings("stream-later-block-dropped"), @"stream-later-block-dropped.yaml:21:1: the `sops` entry of a later document is dropped, as sops does");
+    assert_snapshot!(warnings("json-trailing-text"), @"json-trailing-text.json:23:1: text stands behind the end of the object, and sops drops it");
     assert_snapshot!(warnings("multi-document"), @"");
 }

@@ -1,8 +1,9 @@
 //! What the operator decides about decryption; a repository cannot.
 
-use afterbay_decrypt::{DecryptOptions, KindPattern, PlacePattern, SecretExemption};
+use afterbay_decrypt::{
+    DecryptOptions, IntegrityPolicy, KindPattern, MacException, MacPolicy, PlacePattern, SecretExemption,
+};
 use afterbay_manifest::TreePath;
-use afterbay_sops::MacPolicy;
 use clap::{Args, ValueEnum};
 
 /// Flags of the decrypt stage.
@@ -12,6 +13,14 @@ pub(crate) struct DecryptArguments {
     /// What to do when the MAC of a SOPS file is missing or does not match
     #[arg(long, value_enum, default_value_t = Mac::Require)]
     mac: Mac,
+
+    /// Another choice for a file or directory, as `PATH=warn`; the longest path counts (can be repeated)
+    #[arg(long, value_name = "PATH=CHOICE", value_parser = mac_exception)]
+    mac_for: Vec<MacException>,
+
+    /// Whether traces of alterations are refused that the MAC of SOPS does not cover
+    #[arg(long, value_enum, default_value_t = Integrity::Sops)]
+    integrity: Integrity,
 
     /// Kind, besides the v1 Secret, in which hiera-eyaml tokens are opened, as `Kind` or `Kind.group` (can be repeated)
     #[arg(long, value_name = "KIND")]
@@ -45,14 +54,46 @@ enum Mac {
     Off,
 }
 
+impl Mac {
+    fn policy(self) -> MacPolicy {
+        match self {
+            Self::Require => MacPolicy::Require,
+            Self::Warn => MacPolicy::Warn,
+            Self::Off => MacPolicy::Off,
+        }
+    }
+}
+
+/// How much of a SOPS file has to be as SOPS writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Integrity {
+    /// Take what `sops decrypt` takes
+    Sops,
+    /// Refuse what shows an alteration, such as text behind a token or stray metadata
+    Strict,
+}
+
+/// Reads `PATH=CHOICE`.
+fn mac_exception(text: &str) -> Result<MacException, String> {
+    let (path, choice) = text
+        .rsplit_once('=')
+        .ok_or("write PATH=CHOICE, such as apps/legacy=warn")?;
+    let mac = Mac::from_str(choice, false).map_err(|_| format!("{choice:?} is not require, warn or off"))?;
+    Ok(MacException {
+        path: TreePath::parse(path).map_err(|error| error.to_string())?,
+        mac: mac.policy(),
+    })
+}
+
 impl DecryptArguments {
     /// What the decrypt stage makes of the flags.
     pub(crate) fn options(&self) -> anyhow::Result<DecryptOptions> {
         let mut options = DecryptOptions {
-            mac: match self.mac {
-                Mac::Require => MacPolicy::Require,
-                Mac::Warn => MacPolicy::Warn,
-                Mac::Off => MacPolicy::Off,
+            mac: self.mac.policy(),
+            mac_for: self.mac_for.clone(),
+            integrity: match self.integrity {
+                Integrity::Sops => IntegrityPolicy::Sops,
+                Integrity::Strict => IntegrityPolicy::Strict,
             },
             ..DecryptOptions::default()
         };
@@ -72,5 +113,22 @@ impl DecryptArguments {
             options.allowed_places.push(place.parse::<PlacePattern>()?);
         }
         Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_name_a_path_and_a_choice() {
+        let exception = mac_exception("apps/a=b/old=warn").unwrap();
+        assert_eq!(
+            (exception.path.as_str(), exception.mac),
+            ("apps/a=b/old", MacPolicy::Warn)
+        );
+        for wrong in ["apps", "apps=maybe", "../apps=off", "=Off"] {
+            assert!(mac_exception(wrong).is_err(), "{wrong}");
+        }
     }
 }

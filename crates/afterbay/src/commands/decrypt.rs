@@ -142,7 +142,7 @@ impl Decrypt {
         }
         // Exemptions are about what goes to a cluster; who names a file wants it opened.
         let keys = ring.unwrap_all(sealed.key_requests().cloned().collect()).await;
-        let opened = sealed.open(&keys, options.mac).map_err(not_opened)?;
+        let opened = sealed.open(&keys, options.policy_for(&name)).map_err(not_opened)?;
         warn(&opened.warnings);
         io::stdout()
             .write_all(opened.text.expose_bytes())
