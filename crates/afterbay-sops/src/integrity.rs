@@ -57,6 +57,9 @@ pub enum StrictFinding {
     /// A sealed comment that does not open.
     #[error("an encrypted comment that cannot be decrypted: it was altered, moved, or is of another file")]
     SealedComment,
+    /// A sealed comment that opens as one of a container further out.
+    #[error("an encrypted comment that belongs further out: it was moved, or its indentation changed")]
+    MovedComment,
     /// A comment in plain text where the rule wants an encrypted one.
     #[error("a comment in plain text where the selection rule wants an encrypted one")]
     PlainComment,

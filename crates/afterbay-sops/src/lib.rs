@@ -8,8 +8,7 @@
 //!                 the wrapped data keys                            the text `sops decrypt` prints, MAC outcome
 //! ```
 //!
-//! What the real tool does decides (sops 3.13.3); where this crate refuses more, it says so at the
-//! place. Nothing here prints a value: errors name file, line and key path.
+//! What the real tool does decides (sops 3.13.3). Nothing here prints a value: errors name file, line and key path.
 //!
 //! ```
 //! use afterbay_manifest::{DataKeys, TreePath};
@@ -22,6 +21,36 @@
 //!     Ok(Some(opened.text.expose_bytes().to_vec()))
 //! }
 //! ```
+//!
+//! # Where this differs from sops 3.13.3
+//!
+//! Opened here and refused there:
+//! - streams of files that were sealed one by one, beside plain documents or not ([`SealedFile`]);
+//! - an encrypted comment in a list under a rule that goes by comments, if the MAC holds in that reading;
+//! - a file without `version`, or with one that is no semantic version: the library of sops does not ask either.
+//!
+//! Refused here and opened there:
+//! - in a later document of a YAML stream a key that stands twice, `<<` with anything but maps, and a scalar that does
+//!   not fit its tag;
+//! - a value whose label says that it is a comment, and a comment whose label says that it is a number: sops prints its
+//!   own structure in their place, or stops;
+//! - text that is not UTF-8 in JSON, in keys, and in comments;
+//! - JSON that ends behind a colon of the outermost object, and nesting deeper than 512 levels;
+//! - floats in hexadecimal, and times with a comma, which no release ever wrote;
+//! - `--extract` with an index into a map or of a comment, of which sops prints its own structure.
+//!
+//! Read otherwise: an encrypted comment opens although its indentation made it one of an inner container. Below 3.3.0, every key with a broken AWS KMS context is tried with the contexts of that time, not the
+//! first alone, nothing is encrypted anew, and no notice goes to standard output. Of key groups no more are asked for
+//! than the threshold says. Printed otherwise: YAML texts that sops cannot read back (one of several lines that starts with
+//! a tab or, in a list, with a line break; U+2028 and U+2029), and comments that make the INI library panic.
+//!
+//! # Where releases of sops differ
+//!
+//! - INI: 3.13.0 and 3.13.1 leave the line breaks in the metadata to the library, all others escape them; both are read.
+//! - Comments: 3.13.2 cannot open comments in lists; below 3.13.0 inline comments move above the line. Here they stay.
+//! - JSON: below 3.13.2 integers beyond 2^53 lose digits, on sealing already. Here they are kept.
+//! - Metadata: old releases wrote empty lists and numbers as text; both are read. The label `bytes` of the first
+//!   releases makes sops panic, and is refused here.
 
 mod cipher;
 mod dotenv;

@@ -368,7 +368,12 @@ impl Walk<'_> {
                     .associated
                     .outer()
                     .map(|associated| cipher.open(&comment.text, associated));
-                outer.find_map(|opened| opened.ok().filter(is_comment))
+                outer
+                    .find_map(|opened| opened.ok().filter(is_comment))
+                    .map(|opened| Opened {
+                        oddity: Some(StrictFinding::MovedComment),
+                        ..opened
+                    })
             }
             opened => opened.ok(),
         };

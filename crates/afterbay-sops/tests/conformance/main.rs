@@ -4,8 +4,11 @@
 
 mod outputs;
 mod strict;
+mod tampering;
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::sync::Mutex;
 
 use afterbay_manifest::yaml::{Element, ElementKind, Item, Pair};
 use afterbay_manifest::{
@@ -56,7 +59,20 @@ fn detect(vector: &Vector) -> Result<Option<SealedFile>, SopsErrors> {
     SealedFile::detect(&path, vector.sealed, format(vector))
 }
 
+/// Unwraps a key, once for all tests: most of them open the same files.
 fn unwrap_age(identities: &str, enc: &str) -> Result<DataKey, String> {
+    static KNOWN: Mutex<BTreeMap<(String, String), Result<Vec<u8>, String>>> = Mutex::new(BTreeMap::new());
+    let id = (identities.to_owned(), enc.to_owned());
+    let known = KNOWN.lock().unwrap().get(&id).cloned();
+    let key = known.unwrap_or_else(|| {
+        let key = decrypt_age(identities, enc);
+        KNOWN.lock().unwrap().insert(id, key.clone());
+        key
+    });
+    key.map(|key| DataKey::new(SecretBytes::new(key)))
+}
+
+fn decrypt_age(identities: &str, enc: &str) -> Result<Vec<u8>, String> {
     let identities = age::IdentityFile::from_buffer(identities.as_bytes())
         .unwrap()
         .into_identities()
@@ -69,7 +85,7 @@ fn unwrap_age(identities: &str, enc: &str) -> Result<DataKey, String> {
         .map(|identity| &**identity as &dyn age::Identity);
     let mut reader = decryptor.decrypt(identities).map_err(|error| error.to_string())?;
     reader.read_to_end(&mut key).unwrap();
-    Ok(DataKey::new(SecretBytes::new(key)))
+    Ok(key)
 }
 
 fn unwrap_all<'a>(requests: impl Iterator<Item = &'a KeyRequest>, identities: &str) -> DataKeys {

@@ -20,7 +20,7 @@ fn is_made_by_sops(vector: &Vector) -> bool {
     );
     let files = std::fs::read_dir(folder).unwrap();
     let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    names.any(|name| name.starts_with("plain."))
+    vector.name.starts_with("written-by-") || names.any(|name| name.starts_with("plain."))
 }
 
 /// Where the plain file itself has what a later reader stumbles over.
