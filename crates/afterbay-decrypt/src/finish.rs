@@ -224,8 +224,12 @@ impl Pass<'_, '_> {
 
     /// Opens what is sealed in a leaf and opened here. False if something did not open, which has then been said.
     fn open(&mut self, leaf: &mut Node) -> bool {
-        let (keys, mac) = (self.run.keys, self.run.options.mac);
-        match self.run.nested.open(self.index, &self.path, keys, mac) {
+        let policy = self.run.options.policy_for(&self.subject.origin.file);
+        let nested = self
+            .run
+            .nested
+            .open(self.index, &self.path, self.run.keys, policy);
+        match nested {
             None => self.open_tokens(leaf),
             Some(Ok(entry)) => {
                 self.entry(leaf, entry);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use afterbay_manifest::{DataKeys, KeyPath, KeyRequest, Place, SecretBytes, Segment, TreePath};
-use afterbay_sops::{Format, MacPolicy, OpenedFile, OpenedPart, SealedFile, SopsErrors};
+use afterbay_sops::{Format, OpenPolicy, OpenedFile, OpenedPart, SealedFile, SopsErrors};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -78,7 +78,7 @@ impl NestedFiles {
         object: usize,
         path: &KeyPath,
         keys: &DataKeys,
-        policy: MacPolicy,
+        policy: OpenPolicy,
     ) -> Option<Result<OpenedEntry, EntryFailure>> {
         let found = self.0.get(&(object, path.clone()))?;
         let entry = Entry::at(path)?;
@@ -134,7 +134,7 @@ impl<'a> Entry<'a> {
         self,
         sealed: &SealedFile,
         keys: &DataKeys,
-        policy: MacPolicy,
+        policy: OpenPolicy,
     ) -> Result<OpenedEntry, EntryFailure> {
         let opened = sealed.open(keys, policy).map_err(EntryFailure::Sops)?;
         let converted = match self.expected() {

@@ -385,3 +385,36 @@ fn what_did_not_open_is_remembered_to_the_end() {
             .starts_with("give one of these keys")
     );
 }
+
+/// A tail behind a token passes the MAC; an exception about the MAC is for its path alone.
+#[test]
+fn integrity_and_exceptions_reach_the_files() {
+    let password = sealed("secret.yaml");
+    let line = password.lines().find(|line| line.contains("user: ENC[")).unwrap();
+    let tailed = password.replace(line, &format!("{line} and more"));
+    let options = DecryptOptions::default();
+    run(tree(&[("secret.yaml", tailed.clone())]), &options).unwrap();
+    let strict = DecryptOptions {
+        integrity: IntegrityPolicy::Strict,
+        ..DecryptOptions::default()
+    };
+    run(tree_of(&["secret.yaml"]), &strict).unwrap();
+    let errors = run(tree(&[("secret.yaml", tailed)]), &strict).unwrap_err();
+    assert!(
+        errors.to_string().contains("text stands behind the token"),
+        "{errors}"
+    );
+
+    let tampered = sealed("widget.yaml").replace("size: 3", "size: 4");
+    let excepted = |path| DecryptOptions {
+        mac_for: vec![MacException {
+            path: TreePath::parse(path).unwrap(),
+            mac: MacPolicy::Warn,
+        }],
+        ..DecryptOptions::default()
+    };
+    let files = [("apps/widget.yaml", tampered)];
+    let set = run(tree(&files), &excepted("apps")).unwrap();
+    assert_eq!(set.files()[0].mac, MacOutcome::Mismatch);
+    assert!(run(tree(&files), &excepted("infra")).is_err());
+}

@@ -59,9 +59,11 @@ fn detect(vector: &Vector) -> Result<Option<SealedFile>, SopsErrors> {
     SealedFile::detect(&path, vector.sealed, format(vector))
 }
 
+type Unwrapped = Result<Vec<u8>, String>;
+
 /// Unwraps a key, once for all tests: most of them open the same files.
 fn unwrap_age(identities: &str, enc: &str) -> Result<DataKey, String> {
-    static KNOWN: Mutex<BTreeMap<(String, String), Result<Vec<u8>, String>>> = Mutex::new(BTreeMap::new());
+    static KNOWN: Mutex<BTreeMap<(String, String), Unwrapped>> = Mutex::new(BTreeMap::new());
     let id = (identities.to_owned(), enc.to_owned());
     let known = KNOWN.lock().unwrap().get(&id).cloned();
     let key = known.unwrap_or_else(|| {
@@ -72,7 +74,7 @@ fn unwrap_age(identities: &str, enc: &str) -> Result<DataKey, String> {
     key.map(|key| DataKey::new(SecretBytes::new(key)))
 }
 
-fn decrypt_age(identities: &str, enc: &str) -> Result<Vec<u8>, String> {
+fn decrypt_age(identities: &str, enc: &str) -> Unwrapped {
     let identities = age::IdentityFile::from_buffer(identities.as_bytes())
         .unwrap()
         .into_identities()
