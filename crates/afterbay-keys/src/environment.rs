@@ -14,6 +14,22 @@ const UNSUPPORTED: [&str; 3] = [
     "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
 ];
 
+/// Variables of SOPS that ask for what is not there, the value that asks, and what is said about it. `None` stands
+/// for any value.
+const IGNORED: [(&str, Option<&[&str]>, &str); 2] = [
+    (
+        "SOPS_KEYSERVICE",
+        None,
+        "key services are not supported; keys are opened in this process, and it was not called",
+    ),
+    (
+        "SOPS_ENABLE_LOCAL_KEYSERVICE",
+        // What Go's `strconv.ParseBool` takes for false.
+        Some(&["0", "f", "F", "false", "False", "FALSE"]),
+        "key services are not supported; keys are opened in this process all the same",
+    ),
+];
+
 /// Path of the identity file below the user's configuration directory, as SOPS has it.
 const KEYS_FILE: &str = "sops/age/keys.txt";
 
@@ -32,8 +48,10 @@ pub struct KeyEnvironment {
     pub https_proxy: Option<SecretBytes>,
     /// `NO_PROXY`: hosts that are reached without it.
     pub no_proxy: Option<String>,
-    /// `AWS_CA_BUNDLE`, which the Go SDK reads and this version does not.
+    /// `AWS_CA_BUNDLE`: the certificates that AWS endpoints are checked with, instead of the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// Variables that are set and cannot be followed, and what is said about each.
+    pub ignored: Vec<(&'static str, &'static str)>,
     /// Names of variables that are set and that this version cannot use.
     pub unsupported: Vec<&'static str>,
 }
@@ -81,6 +99,16 @@ impl KeyEnvironment {
                 .or_else(|| filled("no_proxy"))
                 .map(|text| text.to_string_lossy().into_owned()),
             ca_bundle: filled("AWS_CA_BUNDLE").map(PathBuf::from),
+            ignored: IGNORED
+                .into_iter()
+                .filter(|(name, asking, _)| {
+                    let value = filled(name);
+                    value.is_some_and(|value| {
+                        asking.is_none_or(|asking| asking.iter().any(|word| value == *word))
+                    })
+                })
+                .map(|(name, _, reason)| (name, reason))
+                .collect(),
             unsupported: UNSUPPORTED
                 .into_iter()
                 .filter(|name| lookup(name).is_some())
@@ -129,6 +157,7 @@ impl fmt::Debug for KeyEnvironment {
             https_proxy,
             no_proxy,
             ca_bundle,
+            ignored,
             unsupported,
         } = self;
         f.debug_struct("KeyEnvironment")
@@ -139,6 +168,7 @@ impl fmt::Debug for KeyEnvironment {
             .field("https_proxy", https_proxy)
             .field("no_proxy", no_proxy)
             .field("ca_bundle", ca_bundle)
+            .field("ignored", ignored)
             .field("unsupported", unsupported)
             .finish()
     }

@@ -14,8 +14,9 @@ use afterbay_manifest::{Attempt, AwsKmsKey, DataKey};
 use aws_sdk_kms::config::SharedHttpClient;
 use tokio::sync::OnceCell;
 
+use crate::cache::Identity;
 use crate::note::KeyNote;
-use crate::options::{Allow, AwsCredentials, KeyOptions};
+use crate::options::{Allow, AwsCredentials, Endpoint, KeyOptions};
 use crate::outside_text::tame;
 use arn::{KeyArn, RoleArn};
 use client::Client;
@@ -41,6 +42,8 @@ type SharedClient = Arc<OnceCell<Result<Client, Attempt>>>;
 struct Access {
     region: String,
     profile: Option<String>,
+    /// A profile that a file names, where the credentials were given as a value.
+    unused_profile: Option<String>,
     role: Option<RoleArn>,
 }
 
@@ -78,12 +81,43 @@ impl Kms {
         }
     }
 
+    /// Who asks for a key, if what its file asks for is well-formed and allowed.
+    pub(crate) fn identity(&self, key: &AwsKmsKey) -> Result<Identity, Attempt> {
+        let access = self.access(key)?;
+        let kms = &self.options.kms;
+        let endpoint = kms.endpoint.as_ref().map_or("", Endpoint::as_str);
+        let role = access.role.as_ref().map_or("", RoleArn::as_str);
+        let profile = access.profile.as_deref().unwrap_or_default();
+        let place = [endpoint, &access.region, role, profile].map(str::as_bytes);
+        Ok(kms.credentials.identity(&place))
+    }
+
+    /// Whether the service for a key, or its credentials, were found to be out of reach.
+    pub(crate) fn is_away(&self, key: &AwsKmsKey) -> bool {
+        let Ok(access) = self.access(key) else {
+            return false;
+        };
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        match clients.get(&access).and_then(|cell| cell.get()) {
+            Some(Ok(client)) => client.is_away(),
+            Some(Err(_)) => true,
+            None => false,
+        }
+    }
+
     /// The access that a file asks for, if it is well-formed and allowed.
     fn access(&self, key: &AwsKmsKey) -> Result<Access, Attempt> {
         let arn = KeyArn::parse(&key.arn)
             .map_err(|error| refused("AWS KMS", format!("the ARN is refused: {error}"), None))?;
         let with = format!("AWS KMS in {}", arn.region);
         let kms = &self.options.kms;
+        if matches!(kms.credentials, AwsCredentials::None) {
+            return Err(refused(
+                &with,
+                "no credentials for AWS were given".to_owned(),
+                None,
+            ));
+        }
         let profile = key.aws_profile.as_deref().filter(|profile| !profile.is_empty());
         if let Some(profile) = profile {
             check_profile(profile).map_err(|reason| refused(&with, reason.to_owned(), None))?;
@@ -110,10 +144,15 @@ impl Kms {
             );
             return Err(refused(&with, reason, None));
         }
-        let chain = matches!(kms.credentials, AwsCredentials::Chain);
+        let profile = profile.map(str::to_owned);
+        let (profile, unused_profile) = match kms.credentials {
+            AwsCredentials::Chain => (profile, None),
+            AwsCredentials::Fixed(_) | AwsCredentials::None => (None, profile),
+        };
         Ok(Access {
             region: arn.region,
-            profile: profile.filter(|_| chain).map(str::to_owned),
+            profile,
+            unused_profile,
             role,
         })
     }
@@ -146,7 +185,13 @@ impl Access {
         let profile = self.profile.as_ref().map(|profile| KeyNote::ProfileUsed {
             profile: profile.clone(),
         });
-        role.into_iter().chain(profile)
+        let unused = self
+            .unused_profile
+            .as_ref()
+            .map(|profile| KeyNote::ProfileNotUsed {
+                profile: profile.clone(),
+            });
+        role.into_iter().chain(profile).chain(unused)
     }
 }
 

@@ -16,6 +16,11 @@ pub enum KeyNote {
         /// Name of the profile.
         profile: String,
     },
+    /// A file named this profile, and it was not used, because the credentials were given as a value.
+    ProfileNotUsed {
+        /// Name of the profile.
+        profile: String,
+    },
     /// Data keys were asked for over plain HTTP, from another machine.
     WithoutTls {
         /// The endpoint that the operator chose.
@@ -40,7 +45,10 @@ pub enum KeyNote {
 impl KeyNote {
     /// Whether something should be put right; the others only tell what happened.
     pub fn is_warning(&self) -> bool {
-        !matches!(self, Self::RoleUsed { .. } | Self::ProfileUsed { .. })
+        !matches!(
+            self,
+            Self::RoleUsed { .. } | Self::ProfileUsed { .. } | Self::ProfileNotUsed { .. }
+        )
     }
 }
 
@@ -51,6 +59,10 @@ impl fmt::Display for KeyNote {
             Self::ProfileUsed { profile } => {
                 write!(f, "profile {profile} was used, as an encrypted file asks")
             }
+            Self::ProfileNotUsed { profile } => write!(
+                f,
+                "profile {profile}, which an encrypted file names, was not used: the credentials were given"
+            ),
             Self::WithoutTls { endpoint } => {
                 write!(
                     f,

@@ -1,21 +1,28 @@
 //! The ring: everything a run can unwrap keys with.
 
+mod plan;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, KeyId, KeyKind, KeyRequest, WrappedKey};
+use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, WrappedKey};
 use futures::StreamExt;
 use futures::stream;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task;
 
+use crate::cache::{Identity, Lookup};
 use crate::identities::AgeIdentities;
 use crate::kms::Kms;
 use crate::note::KeyNote;
 use crate::options::KeyOptions;
 use crate::outside_text::tame;
+use crate::pace::Pace;
 use crate::pkcs7::RsaKeys;
+use plan::{Plan, take_reachable};
 
 /// Unwraps the data keys of one run. Key sources are read when the first key needs them, and once.
 ///
@@ -40,58 +47,142 @@ pub struct KeyRing {
     identities: OnceCell<Arc<AgeIdentities>>,
     rsa_keys: OnceCell<Arc<RsaKeys>>,
     kms: Kms,
+    pace: Pace,
+    counts: Counts,
     notes: Mutex<BTreeSet<KeyNote>>,
+}
+
+/// What a ring has asked of key services, and what it did not have to ask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyMetrics {
+    /// Keys that a service was asked to open; an attempt that was repeated counts once.
+    pub calls: u64,
+    /// Keys that the cache had.
+    pub hits: u64,
+    /// Keys that the cache was asked for and did not have.
+    pub misses: u64,
+    /// Calls that were not made: hits, and keys that another request of the same run had asked for.
+    pub saved: u64,
+}
+
+#[derive(Default)]
+struct Counts {
+    calls: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    shared: AtomicU64,
 }
 
 /// The candidates of a key, or everything that was tried.
 type Outcome = Result<Vec<DataKey>, Vec<Attempt>>;
 
+/// What became of each key of a run, when it was tried.
+type Outcomes = HashMap<KeyId, OnceCell<Outcome>>;
+
+/// What a key service gave, and what there is to say about it.
+type Answer = (Result<DataKey, Attempt>, Vec<KeyNote>);
+
 impl KeyRing {
     /// A ring that has not looked anywhere yet.
     pub fn new(options: KeyOptions) -> Self {
         let options = Arc::new(options);
+        let notes = options
+            .environment
+            .ignored
+            .iter()
+            .map(|(source, reason)| KeyNote::SourceUnusable {
+                source: (*source).to_owned(),
+                reason: (*reason).to_owned(),
+            })
+            .chain(options.decryption_order.note())
+            .collect();
         Self {
             kms: Kms::new(Arc::clone(&options)),
+            pace: Pace::new(options.rate),
             options,
             identities: OnceCell::new(),
             rsa_keys: OnceCell::new(),
-            notes: Mutex::default(),
+            counts: Counts::default(),
+            notes: Mutex::new(notes),
         }
     }
 
     /// Unwraps what the requests need: per group of keys one, the others only when it fails, and of several
-    /// groups as many as are needed. The order is [`KeyOptions::decryption_order`], or the cheapest first. A
-    /// key that several requests share is unwrapped once. Requests proceed side by side, as many as
-    /// [`KeyOptions::concurrency`] says. Nothing fails as a whole: what became of each key is in the result.
+    /// groups as many as are needed. The order is [`KeyOptions::decryption_order`], or the cheapest first; a
+    /// service that was found to be out of reach comes last and is not asked again. A key that several requests
+    /// share is unwrapped once. Requests proceed side by side, as many as [`KeyOptions::concurrency`] says, and
+    /// no faster than [`KeyOptions::rate`]. Nothing fails as a whole: what became of each key is in the result.
     pub async fn unwrap_all(&self, requests: Vec<KeyRequest>) -> DataKeys {
-        let mut outcomes: HashMap<KeyId, OnceCell<Outcome>> = HashMap::new();
+        let mut outcomes = Outcomes::new();
         let mut plans = BTreeSet::new();
         for request in requests {
             for key in request.keys() {
                 outcomes.entry(key.id()).or_default();
             }
-            plans.insert(Plan::new(request, &self.options.decryption_order));
+            plans.insert(Plan::new(request, &self.options.decryption_order.kinds));
         }
         stream::iter(&plans)
-            .for_each_concurrent(self.options.concurrency.max(1), async |plan| {
-                let mut missing = plan.needed;
-                for group in &plan.groups {
-                    if missing == 0 {
-                        break;
-                    }
-                    for key in group {
-                        let Some(outcome) = outcomes.get(&key.id()) else {
-                            continue;
-                        };
-                        if outcome.get_or_init(async || self.unwrap(key).await).await.is_ok() {
-                            missing -= 1;
-                            break;
-                        }
-                    }
-                }
+            .for_each_concurrent(self.options.concurrency.max(1), |plan| {
+                self.pursue(plan, &outcomes)
             })
             .await;
         collect(&plans, outcomes)
+    }
+
+    /// Tries the keys of a plan until enough groups are open.
+    async fn pursue(&self, plan: &Plan, outcomes: &Outcomes) {
+        let mut groups: Vec<Vec<&WrappedKey>> =
+            plan.groups.iter().map(|group| group.iter().collect()).collect();
+        let mut missing = plan.needed;
+        while missing > 0 {
+            let within_reach = |group: &Vec<&WrappedKey>| group.iter().any(|key| !self.is_away(key));
+            let Some(mut keys) = take_reachable(&mut groups, within_reach) else {
+                return;
+            };
+            while let Some(key) = take_reachable(&mut keys, |key| !self.is_away(key)) {
+                if self.opens(key, outcomes).await {
+                    missing -= 1;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Unwraps a key unless another request has, or waits for the one that does.
+    async fn opens(&self, key: &WrappedKey, outcomes: &Outcomes) -> bool {
+        let Some(outcome) = outcomes.get(&key.id()) else {
+            return false;
+        };
+        let mut is_first = false;
+        let unwrap = async || {
+            is_first = true;
+            self.unwrap(key).await
+        };
+        let is_open = outcome.get_or_init(unwrap).await.is_ok();
+        if !is_first && is_remote(key) {
+            self.counts.shared.fetch_add(1, Ordering::Relaxed);
+        }
+        is_open
+    }
+
+    /// Whether the service of a key was found to be out of reach.
+    fn is_away(&self, key: &WrappedKey) -> bool {
+        match key {
+            WrappedKey::AwsKms(key) => self.kms.is_away(key),
+            _ => false,
+        }
+    }
+
+    /// What was asked of key services so far.
+    pub fn metrics(&self) -> KeyMetrics {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let hits = read(&self.counts.hits);
+        KeyMetrics {
+            calls: read(&self.counts.calls),
+            hits,
+            misses: read(&self.counts.misses),
+            saved: hits + read(&self.counts.shared),
+        }
     }
 
     /// What the report should say about the keys used so far, in a fixed order.
@@ -106,11 +197,7 @@ impl KeyRing {
                 encrypted_key,
                 key_length,
             } => self.unwrap_pkcs7(encrypted_key.clone(), *key_length).await,
-            WrappedKey::AwsKms(key) => {
-                let (opened, notes) = self.kms.unwrap(key).await;
-                self.lock_notes().extend(notes);
-                opened.map(|key| vec![key]).map_err(|attempt| vec![attempt])
-            }
+            WrappedKey::AwsKms(aws) => self.ask(key, self.kms.identity(aws), self.kms.unwrap(aws)).await,
             WrappedKey::Pgp(_)
             | WrappedKey::GcpKms(_)
             | WrappedKey::AzureKeyVault(_)
@@ -125,6 +212,38 @@ impl KeyRing {
                 hint: Some("add another key with `sops updatekeys`".to_owned()),
             }]),
         }
+    }
+
+    /// Asks a key service, unless the cache knows what it has answered to the same identity.
+    async fn ask(
+        &self,
+        key: &WrappedKey,
+        identity: Result<Identity, Attempt>,
+        service: impl Future<Output = Answer>,
+    ) -> Outcome {
+        let identity = identity.map_err(|refused| vec![refused])?;
+        let place = match self.options.cache.look_up(&identity, key) {
+            Lookup::Off => None,
+            Lookup::Hit(key) => {
+                self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(vec![key]);
+            }
+            Lookup::Miss(place) => {
+                self.counts.misses.fetch_add(1, Ordering::Relaxed);
+                Some(place)
+            }
+        };
+        if !self.is_away(key) {
+            self.pace.wait(key).await;
+            self.counts.calls.fetch_add(1, Ordering::Relaxed);
+        }
+        let (opened, notes) = service.await;
+        self.lock_notes().extend(notes);
+        let opened = opened.map_err(|attempt| vec![attempt])?;
+        if let Some(place) = place {
+            self.options.cache.keep(place, &opened);
+        }
+        Ok(vec![opened])
     }
 
     async fn unwrap_age(&self, recipient: String, enc: String) -> Outcome {
@@ -177,52 +296,22 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// The keys of a request in the order in which they are tried. Equal plans are one.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Plan {
-    groups: Vec<Vec<WrappedKey>>,
-    needed: usize,
+/// Whether a key is opened by a service.
+fn is_remote(key: &WrappedKey) -> bool {
+    matches!(
+        key,
+        WrappedKey::AwsKms(_) | WrappedKey::GcpKms(_) | WrappedKey::AzureKeyVault(_) | WrappedKey::Vault(_)
+    )
 }
 
-impl Plan {
-    /// Kinds that the operator lists come first, in that order, as with SOPS. Then keys that need no network
-    /// before keys that do; what cannot be used comes last, to be named. Groups follow their first key.
-    fn new(request: KeyRequest, order: &[KeyKind]) -> Self {
-        let rank = |key: &WrappedKey| {
-            let listed = order.iter().position(|kind| *kind == key.kind());
-            (listed.unwrap_or(order.len()), cost(key))
-        };
-        let mut groups = request.groups;
-        for group in &mut groups {
-            group.sort_by_key(rank);
-        }
-        groups.sort_by_key(|group| group.first().map(rank));
-        Self {
-            groups,
-            needed: request.needed,
-        }
-    }
-
-    fn keys(&self) -> impl Iterator<Item = &WrappedKey> {
-        self.groups.iter().flatten()
-    }
-}
-
-fn cost(key: &WrappedKey) -> u8 {
-    match key {
-        WrappedKey::Age { .. } => 0,
-        WrappedKey::Pkcs7 { .. } => 1,
-        WrappedKey::Pgp(_) => 2,
-        WrappedKey::AwsKms(_)
-        | WrappedKey::GcpKms(_)
-        | WrappedKey::AzureKeyVault(_)
-        | WrappedKey::Vault(_) => 3,
-        WrappedKey::Unsupported(_) => 4,
-    }
-}
+/// One piece of local work for each core: more would only hold memory.
+static LOCAL: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, usize::from)));
 
 /// Runs file reading and arithmetic where it holds up nobody else.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Vec<Attempt>> {
+    // The semaphore is never closed.
+    let _turn = LOCAL.acquire().await;
     task::spawn_blocking(work).await.map_err(|_| {
         vec![Attempt {
             with: "local keys".to_owned(),
@@ -232,7 +321,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     })
 }
 
-fn collect(plans: &BTreeSet<Plan>, mut outcomes: HashMap<KeyId, OnceCell<Outcome>>) -> DataKeys {
+fn collect(plans: &BTreeSet<Plan>, mut outcomes: Outcomes) -> DataKeys {
     let mut keys = DataKeys::default();
     for key in plans.iter().flat_map(Plan::keys) {
         let id = key.id();

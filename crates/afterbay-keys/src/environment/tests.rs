@@ -87,3 +87,21 @@ fn takes_the_variables_of_sops() {
     assert_eq!(environment.unsupported, ["SOPS_AGE_KEY_CMD"]);
     assert!(!format!("{environment:#?}").contains("canary"));
 }
+
+#[test]
+fn key_services_are_told_of() {
+    let ignored = |variables: &[(&str, &str)]| {
+        let environment = environment(Platform::Unix, variables);
+        environment
+            .ignored
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+    };
+    let service = ("SOPS_KEYSERVICE", "unix:///run/keys.sock");
+    assert_eq!(
+        ignored(&[service, ("SOPS_ENABLE_LOCAL_KEYSERVICE", "false")]),
+        ["SOPS_KEYSERVICE", "SOPS_ENABLE_LOCAL_KEYSERVICE"]
+    );
+    assert!(ignored(&[("SOPS_KEYSERVICE", ""), ("SOPS_ENABLE_LOCAL_KEYSERVICE", "true")]).is_empty());
+}

@@ -8,6 +8,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
 use aws_sdk_kms::error::BoxError;
@@ -105,6 +106,11 @@ impl Client {
         }
     }
 
+    /// Whether the service was found to be away.
+    pub(crate) fn is_away(&self) -> bool {
+        self.outage.get().is_some()
+    }
+
     /// What is to be said about the way to the service.
     pub(crate) fn note(&self) -> Option<KeyNote> {
         let endpoint = self.endpoint.name();
@@ -156,8 +162,37 @@ impl Intercept for Reached {
     }
 }
 
-/// The SDK's configuration for an access: the default chain unless something else was asked for.
+/// The SDK's configuration for an access. With credentials that were given as a value it is made of the options
+/// alone; the SDK reads environment and files only when its chain is asked for.
 async fn configuration(access: &Access, options: &KmsOptions, http: SharedHttpClient) -> SdkConfig {
+    match &options.credentials {
+        AwsCredentials::Chain => from_chain(access, options, http).await,
+        AwsCredentials::Fixed(fixed) => {
+            let credentials = SharedCredentialsProvider::new(fixed.to_sdk());
+            from_values(access, options, http, Some(credentials))
+        }
+        AwsCredentials::None => from_values(access, options, http, None),
+    }
+}
+
+fn from_values(
+    access: &Access,
+    options: &KmsOptions,
+    http: SharedHttpClient,
+    credentials: Option<SharedCredentialsProvider>,
+) -> SdkConfig {
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(access.region.clone()))
+        .http_client(http)
+        .timeout_config(timeouts(options))
+        .retry_config(retries(options));
+    builder.set_credentials_provider(credentials);
+    builder.set_endpoint_url(options.endpoint.as_ref().map(|url| url.as_str().to_owned()));
+    builder.build()
+}
+
+async fn from_chain(access: &Access, options: &KmsOptions, http: SharedHttpClient) -> SdkConfig {
     let region = Region::new(access.region.clone());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region.clone())
@@ -167,20 +202,16 @@ async fn configuration(access: &Access, options: &KmsOptions, http: SharedHttpCl
     if let Some(endpoint) = &options.endpoint {
         loader = loader.endpoint_url(endpoint.as_str());
     }
-    match (&options.credentials, &access.profile) {
-        (AwsCredentials::Fixed(fixed), _) => loader = loader.credentials_provider(fixed.to_sdk()),
-        // A profile that a file names comes before the environment, as in the Go SDK that sops is built on.
-        (AwsCredentials::Chain, Some(profile)) => {
-            let config = ProviderConfig::default()
-                .with_region(Some(region))
-                .with_http_client(http);
-            let provider = ProfileFileCredentialsProvider::builder()
-                .configure(&config)
-                .profile_name(profile)
-                .build();
-            loader = loader.profile_name(profile).credentials_provider(provider);
-        }
-        (AwsCredentials::Chain, None) => {}
+    // A profile that a file names comes before the environment, as in the Go SDK that sops is built on.
+    if let Some(profile) = &access.profile {
+        let config = ProviderConfig::default()
+            .with_region(Some(region))
+            .with_http_client(http);
+        let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&config)
+            .profile_name(profile)
+            .build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
     }
     loader.load().await
 }

@@ -1,5 +1,7 @@
 //! The HTTP client under the SDK: rustls on ring, the proxy and the certificates of this machine.
 
+use std::fs;
+use std::path::Path;
 use std::str;
 
 use aws_sdk_kms::config::{RuntimeComponents, SharedHttpClient};
@@ -7,6 +9,9 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::environment::KeyEnvironment;
 use crate::note::KeyNote;
@@ -24,16 +29,24 @@ pub(crate) fn client(environment: &KeyEnvironment) -> (SharedHttpClient, Vec<Key
         unusable("HTTPS_PROXY", reason);
         ProxyConfig::disabled()
     });
-    if environment.ca_bundle.is_some() {
-        unusable("AWS_CA_BUNDLE", "is not supported yet; SSL_CERT_FILE is");
-    }
-    let tls = tls_context().unwrap_or_else(|| {
-        unusable(
-            "certificates",
-            "this machine has none that HTTPS could be checked with",
-        );
-        TlsContext::default()
-    });
+    let store = match &environment.ca_bundle {
+        Some(path) => bundle(path).unwrap_or_else(|reason| {
+            unusable("AWS_CA_BUNDLE", reason);
+            TrustStore::empty()
+        }),
+        None => system_store().unwrap_or_else(|| {
+            unusable(
+                "certificates",
+                "this machine has none that HTTPS could be checked with",
+            );
+            TrustStore::empty()
+        }),
+    };
+    // Building checks nothing.
+    let tls = TlsContext::builder()
+        .with_trust_store(store)
+        .build()
+        .unwrap_or_default();
     // The plain builder has no way to set a proxy. This one, too, makes one connector for each set of
     // timeouts and keeps it, with its open connections.
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
@@ -67,12 +80,27 @@ fn proxy(environment: &KeyEnvironment) -> Result<ProxyConfig, &'static str> {
     })
 }
 
-/// The certificates of the system; without any an empty store, because the SDK asserts that there are
-/// some even for an endpoint without TLS.
-fn tls_context() -> Option<TlsContext> {
-    let store = match rustls_native_certs::load_native_certs().certs.as_slice() {
-        [] => TrustStore::empty(),
-        _ => TrustStore::default(),
-    };
-    TlsContext::builder().with_trust_store(store).build().ok()
+/// The certificates of the system; `None` without any, because the SDK asserts that there are some even for an
+/// endpoint without TLS.
+fn system_store() -> Option<TrustStore> {
+    let certificates = rustls_native_certs::load_native_certs().certs;
+    (!certificates.is_empty()).then(TrustStore::default)
+}
+
+/// The certificates of a bundle and no others, as in the Go SDK. Every one is looked at, because the SDK asserts
+/// that it can be read.
+fn bundle(path: &Path) -> Result<TrustStore, &'static str> {
+    let text =
+        fs::read(path).map_err(|_| "cannot be read, so no certificate of an AWS endpoint is trusted")?;
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+    let is_whole = certificates.is_ok_and(|certificates| {
+        certificates
+            .into_iter()
+            .all(|certificate| roots.add(certificate).is_ok())
+    });
+    if !is_whole || roots.is_empty() {
+        return Err("is not a list of certificates in PEM, so no certificate of an AWS endpoint is trusted");
+    }
+    Ok(TrustStore::empty().with_pem_certificate(text))
 }

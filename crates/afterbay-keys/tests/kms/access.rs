@@ -1,15 +1,15 @@
 //! What a file may ask for: keys by ARN, roles, profiles.
 
+use afterbay_fakes::aws::Scripted;
 use afterbay_keys::{Allow, KeyRing};
 
 use tokio::net::TcpListener;
 
-use crate::fake::{Fake, Reply};
-use crate::setup::{DATA_KEY, ROLE, failure, key, opened, options, request, ring};
+use crate::setup::{DATA_KEY, ROLE, failure, fake, key, opened, options, request, ring};
 
 #[tokio::test]
 async fn hostile_arns_cause_no_request() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let hostile = [
         "",
         "arn:aws:kms:eu-west-1.evil.example.com#:000000000000:key/a",
@@ -30,7 +30,7 @@ async fn hostile_arns_cause_no_request() {
         let keys = ring(&fake).unwrap_all(vec![request(key.clone())]).await;
         lines.push(failure(&keys, &key));
     }
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
     insta::assert_snapshot!(lines.join("\n"), @r"
     AWS KMS: the ARN is refused: it is not of the form arn:aws:kms:REGION:ACCOUNT:key/ID
     AWS KMS: the ARN is refused: its region is not one of its partition
@@ -48,20 +48,20 @@ async fn hostile_arns_cause_no_request() {
 
 #[tokio::test]
 async fn oversized_ciphertexts_cause_no_request() {
-    let fake = Fake::start().await;
+    let fake = fake();
     for size in [0, 6145] {
         let key = key(&vec![1; size]);
         let keys = ring(&fake).unwrap_all(vec![request(key.clone())]).await;
         assert!(failure(&keys, &key).contains(&format!("the ciphertext has {size} bytes")));
     }
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
 }
 
 #[tokio::test]
 async fn assumes_a_role_once_and_says_so() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let requests = [b"one", b"two"].map(|ciphertext| {
-        fake.on(ciphertext, [Reply::key(DATA_KEY)]);
+        fake.on(ciphertext, [Scripted::key(DATA_KEY)]);
         let mut key = key(ciphertext);
         key.role = Some(ROLE.to_owned());
         key
@@ -79,8 +79,8 @@ async fn assumes_a_role_once_and_says_so() {
     // sops drops the hyphen of the host name.
     assert_eq!(calls[0].body["RoleSessionName"], "sops@buildhost.example.com");
     for call in &calls[1..] {
-        assert_eq!(call.scope, "ASIAROLE eu-west-1 kms");
-        assert_eq!(call.token.as_deref(), Some("canary-role-token"));
+        assert_eq!(call.scope, "ASIAROLE0001 eu-west-1 kms");
+        assert_eq!(call.token.as_deref(), Some("canary-role-token-1"));
     }
     let notes: Vec<String> = ring.notes().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(notes.join("\n"), @"role arn:aws:iam::123456789012:role/deployer was assumed, as an encrypted file asks");
@@ -88,10 +88,14 @@ async fn assumes_a_role_once_and_says_so() {
 
 #[tokio::test]
 async fn a_refused_role_is_asked_for_once() {
-    let fake = Fake::start().await;
-    fake.refuse_roles(
-        "AccessDenied",
-        "User: ann is not authorized to perform: sts:AssumeRole",
+    let fake = fake();
+    fake.always(
+        "AssumeRole",
+        Scripted::error(
+            403,
+            "AccessDenied",
+            "User: ann is not authorized to perform: sts:AssumeRole",
+        ),
     );
     let mut asked = key(b"one");
     asked.role = Some(ROLE.to_owned());
@@ -127,8 +131,8 @@ async fn an_sts_that_is_down_is_named() {
 
 #[tokio::test]
 async fn an_endpoint_without_tls_is_reported() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     let ring = KeyRing::new(options(&fake.url().replace("127.0.0.1", "0.0.0.0")));
     assert!(opened(
         &ring.unwrap_all(vec![request(key(b"one"))]).await,
@@ -145,8 +149,8 @@ async fn an_endpoint_without_tls_is_reported() {
 
 #[tokio::test]
 async fn roles_and_profiles_can_be_turned_off_or_limited() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     let mut with_role = key(b"one");
     with_role.role = Some(ROLE.to_owned());
     let mut with_profile = key(b"one");
@@ -163,7 +167,7 @@ async fn roles_and_profiles_can_be_turned_off_or_limited() {
         lines.extend([failure(&keys, &with_role), failure(&keys, &with_profile)]);
         assert!(ring.notes().is_empty());
     }
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
     insta::assert_snapshot!(lines[..2].join("\n"), @r"
     AWS KMS in eu-west-1: the file names the role arn:aws:iam::123456789012:role/deployer, which is not allowed
       hint: allow it with --allow-role arn:aws:iam::123456789012:role/deployer, if the file is to be trusted
@@ -182,7 +186,7 @@ async fn roles_and_profiles_can_be_turned_off_or_limited() {
 
 #[tokio::test]
 async fn hostile_roles_and_profiles_cause_no_request() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let mut lines = Vec::new();
     for role in [
         "deployer",
@@ -201,7 +205,7 @@ async fn hostile_roles_and_profiles_cause_no_request() {
         let keys = ring(&fake).unwrap_all(vec![request(key.clone())]).await;
         lines.push(failure(&keys, &key));
     }
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
     insta::assert_snapshot!(lines.join("\n"), @r"
     AWS KMS in eu-west-1: the ARN of the role is refused: it is not of the form arn:aws:iam::ACCOUNT:role/NAME
     AWS KMS in eu-west-1: the ARN of the role is refused: its account is not a number of 12 digits
@@ -215,9 +219,9 @@ async fn hostile_roles_and_profiles_cause_no_request() {
 
 #[tokio::test]
 async fn no_secret_shows() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
-    fake.on(b"two", [Reply::error(400, "AccessDeniedException", "")]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
+    fake.on(b"two", [Scripted::error(400, "AccessDeniedException", "")]);
     let mut with_role = key(b"one");
     with_role.role = Some(ROLE.to_owned());
     let ring = ring(&fake);

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use afterbay_fakes::aws::Scripted;
 use afterbay_keys::KeyRing;
 use afterbay_manifest::{KeyRequest, WrappedKey};
 use tokio::net::TcpListener;
 
-use crate::fake::{Fake, Reply};
-use crate::setup::{ARN, DATA_KEY, failure, key, opened, options, request, ring};
+use crate::setup::{ARN, DATA_KEY, failure, fake, key, opened, options, request, ring};
 
 #[tokio::test]
 async fn opens_a_key_with_its_context() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let context = BTreeMap::from([
         ("env".to_owned(), "prod".to_owned()),
         ("app".to_owned(), "db".to_owned()),
     ]);
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     fake.bind(b"one", context.clone());
     let mut key = key(b"one");
     key.context = context;
@@ -33,8 +33,8 @@ async fn opens_a_key_with_its_context() {
 
 #[tokio::test]
 async fn a_wrong_context_is_told() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     fake.bind(b"one", BTreeMap::from([("env".to_owned(), "prod".to_owned())]));
     let keys = ring(&fake).unwrap_all(vec![request(key(b"one"))]).await;
     insta::assert_snapshot!(failure(&keys, &key(b"one")), @r"
@@ -46,11 +46,11 @@ async fn a_wrong_context_is_told() {
 
 #[tokio::test]
 async fn asks_once_for_each_ciphertext() {
-    let fake = Fake::start().await;
+    let fake = fake();
     for ciphertext in [b"one", b"two"] {
         fake.on(
             ciphertext,
-            [Reply::Key(DATA_KEY.to_vec(), Duration::from_millis(50))],
+            [Scripted::key(DATA_KEY).after(Duration::from_millis(50))],
         );
     }
     let mut requests: Vec<KeyRequest> = (0..20).map(|_| request(key(b"one"))).collect();
@@ -67,28 +67,32 @@ async fn asks_once_for_each_ciphertext() {
 #[tokio::test]
 async fn asks_for_as_many_at_once_as_allowed() {
     for concurrency in [1, 3] {
-        let fake = Fake::start().await;
+        let fake = fake();
         let mut options = options(fake.url());
         options.concurrency = concurrency;
         let requests = (0..9_u8)
             .map(|number| {
                 fake.on(
                     &[number],
-                    [Reply::Key(DATA_KEY.to_vec(), Duration::from_millis(40))],
+                    [Scripted::key(DATA_KEY).after(Duration::from_millis(40))],
                 );
                 request(key(&[number]))
             })
             .collect();
         let keys = KeyRing::new(options).unwrap_all(requests).await;
         assert!((0..9_u8).all(|number| opened(&keys, &key(&[number]))));
-        assert!(fake.most_busy() <= concurrency, "{}", fake.most_busy());
-        assert!(concurrency == 1 || fake.most_busy() > 1);
+        assert!(
+            fake.server().most_busy() <= concurrency,
+            "{}",
+            fake.server().most_busy()
+        );
+        assert!(concurrency == 1 || fake.server().most_busy() > 1);
     }
 }
 
 #[tokio::test]
 async fn local_keys_come_before_kms() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let mut options = options(fake.url());
     options
         .age_key_files
@@ -104,9 +108,9 @@ async fn local_keys_come_before_kms() {
     request.groups[0].push(to_alice.clone());
     let keys = ring.unwrap_all(vec![request.clone()]).await;
     assert_eq!(keys.first_open(&request).unwrap()[0].expose_bytes(), DATA_KEY);
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
 
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     request.groups[0][1] = to_bob.clone();
     let keys = ring.unwrap_all(vec![request]).await;
     assert!(opened(&keys, &key(b"one")));
@@ -115,7 +119,7 @@ async fn local_keys_come_before_kms() {
 
 #[tokio::test]
 async fn tells_what_kms_says() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let cases = [
         (
             "AccessDeniedException",
@@ -149,7 +153,7 @@ async fn tells_what_kms_says() {
     ];
     let mut lines = Vec::new();
     for (code, message) in cases {
-        fake.on(code.as_bytes(), [Reply::error(400, code, message)]);
+        fake.on(code.as_bytes(), [Scripted::error(400, code, message)]);
         let keys = ring(&fake).unwrap_all(vec![request(key(code.as_bytes()))]).await;
         lines.push(failure(&keys, &key(code.as_bytes())));
     }
@@ -180,10 +184,14 @@ async fn tells_what_kms_says() {
 
 #[tokio::test]
 async fn a_long_message_is_cut() {
-    let fake = Fake::start().await;
+    let fake = fake();
     fake.on(
         b"one",
-        [Reply::error(400, "AccessDeniedException", &"spam ".repeat(5000))],
+        [Scripted::error(
+            400,
+            "AccessDeniedException",
+            &"spam ".repeat(5000),
+        )],
     );
     let keys = ring(&fake).unwrap_all(vec![request(key(b"one"))]).await;
     assert!(failure(&keys, &key(b"one")).len() < 600);
@@ -191,11 +199,11 @@ async fn a_long_message_is_cut() {
 
 #[tokio::test]
 async fn tries_throttling_and_server_errors_again() {
-    let fake = Fake::start().await;
-    let slower = || Reply::error(400, "ThrottlingException", "Rate exceeded");
-    let broken = |status| Reply::error(status, "KMSInternalException", "");
-    fake.on(b"throttled", [slower(), slower(), Reply::key(DATA_KEY)]);
-    fake.on(b"broken", [broken(500), broken(503), Reply::key(DATA_KEY)]);
+    let fake = fake();
+    let slower = || Scripted::error(400, "ThrottlingException", "Rate exceeded");
+    let broken = |status| Scripted::error(status, "KMSInternalException", "");
+    fake.on(b"throttled", [slower(), slower(), Scripted::key(DATA_KEY)]);
+    fake.on(b"broken", [broken(500), broken(503), Scripted::key(DATA_KEY)]);
     let keys = ring(&fake)
         .unwrap_all(vec![request(key(b"throttled")), request(key(b"broken"))])
         .await;
@@ -205,16 +213,16 @@ async fn tries_throttling_and_server_errors_again() {
 
 #[tokio::test]
 async fn gives_up_after_the_last_attempt() {
-    let fake = Fake::start().await;
+    let fake = fake();
     fake.on(
         b"throttled",
-        [Reply::error(400, "ThrottlingException", "Rate exceeded")],
+        [Scripted::error(400, "ThrottlingException", "Rate exceeded")],
     );
     fake.on(
         b"broken",
-        [Reply::error(500, "KMSInternalException", "try later")],
+        [Scripted::error(500, "KMSInternalException", "try later")],
     );
-    fake.on(b"gateway", [Reply::Body(502, "<html>Bad gateway</html>")]);
+    fake.on(b"gateway", [Scripted::body(502, "<html>Bad gateway</html>")]);
     let mut lines = Vec::new();
     for ciphertext in [&b"throttled"[..], b"broken", b"gateway"] {
         let keys = ring(&fake).unwrap_all(vec![request(key(ciphertext))]).await;
@@ -233,10 +241,10 @@ async fn gives_up_after_the_last_attempt() {
 
 #[tokio::test]
 async fn names_what_is_no_kms() {
-    let fake = Fake::start().await;
-    fake.on(b"html", [Reply::Body(404, "<html>Not found</html>")]);
-    fake.on(b"ok", [Reply::Body(200, "<html>Welcome</html>")]);
-    fake.on(b"empty", [Reply::key(b"")]);
+    let fake = fake();
+    fake.on(b"html", [Scripted::body(404, "<html>Not found</html>")]);
+    fake.on(b"ok", [Scripted::body(200, "<html>Welcome</html>")]);
+    fake.on(b"empty", [Scripted::key(b"")]);
     let mut lines = Vec::new();
     for ciphertext in [&b"html"[..], b"ok", b"empty"] {
         let keys = ring(&fake).unwrap_all(vec![request(key(ciphertext))]).await;
@@ -253,13 +261,13 @@ async fn names_what_is_no_kms() {
 
 #[tokio::test]
 async fn a_slow_service_is_waited_for_once() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let mut options = options(fake.url());
     options.kms.limits.attempt = Duration::from_millis(300);
     options.concurrency = 1;
     let requests = (0..5_u8)
         .map(|number| {
-            fake.on(&[number], [Reply::Silence]);
+            fake.on(&[number], [Scripted::silence()]);
             request(key(&[number]))
         })
         .collect();
@@ -277,11 +285,11 @@ async fn a_slow_service_is_waited_for_once() {
 
 #[tokio::test]
 async fn a_deadline_ends_the_retries() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let mut options = options(fake.url());
     options.kms.limits.attempts = 1000;
     options.kms.limits.total = Duration::from_secs(2);
-    fake.on(b"one", [Reply::error(500, "KMSInternalException", "")]);
+    fake.on(b"one", [Scripted::error(500, "KMSInternalException", "")]);
     let start = Instant::now();
     let keys = KeyRing::new(options).unwrap_all(vec![request(key(b"one"))]).await;
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
@@ -311,9 +319,9 @@ async fn an_endpoint_that_is_down_is_named() {
 
 #[tokio::test]
 async fn one_failure_does_not_stop_the_others() {
-    let fake = Fake::start().await;
-    fake.on(b"bad", [Reply::error(400, "DisabledException", "")]);
-    fake.on(b"good", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"bad", [Scripted::error(400, "DisabledException", "")]);
+    fake.on(b"good", [Scripted::key(DATA_KEY)]);
     let keys = ring(&fake)
         .unwrap_all(vec![request(key(b"bad")), request(key(b"good"))])
         .await;

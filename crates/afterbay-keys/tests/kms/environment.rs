@@ -4,14 +4,14 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
+use afterbay_fakes::aws::Scripted;
 use afterbay_keys::{KeyEnvironment, KeyOptions, KeyRing};
 use afterbay_manifest::SecretBytes;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task;
 
-use crate::fake::{Fake, Reply};
-use crate::setup::{DATA_KEY, ROLE, failure, key, opened, options, request};
+use crate::setup::{DATA_KEY, ROLE, failure, fake, key, opened, options, request};
 
 /// Asks for the ciphertext `one` in a child with nothing but these variables, and returns what it says.
 async fn ask(profile: Option<&str>, variables: &[(&str, &str)]) -> String {
@@ -69,8 +69,8 @@ const KEYS: [(&str, &str); 2] = [
 
 #[tokio::test]
 async fn takes_credentials_and_endpoint_from_the_environment() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS"] {
         let variables = [KEYS[0], KEYS[1], (variable, fake.url())];
         assert_eq!(ask(None, &variables).await, "opened");
@@ -81,8 +81,8 @@ async fn takes_credentials_and_endpoint_from_the_environment() {
 
 #[tokio::test]
 async fn the_region_of_the_arn_wins() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     let variables = [
         KEYS[0],
         KEYS[1],
@@ -95,12 +95,12 @@ async fn the_region_of_the_arn_wins() {
 
 #[tokio::test]
 async fn no_credentials_are_told() {
-    let fake = Fake::start().await;
+    let fake = fake();
     insta::assert_snapshot!(ask(None, &[("AWS_ENDPOINT_URL", fake.url())]).await, @r"
     AWS credentials in eu-west-1: no source of the default chain has credentials
       hint: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached
     ");
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
 }
 
 /// A home with a shared configuration.
@@ -117,8 +117,8 @@ fn home(text: &str) -> TempDir {
 
 #[tokio::test]
 async fn a_profile_of_the_file_comes_before_the_environment() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     let home = home(
         "[profile prod]\naws_access_key_id = AKIAPROD\naws_secret_access_key = canary\n\
          [profile other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = canary\n",
@@ -137,7 +137,10 @@ async fn a_profile_of_the_file_comes_before_the_environment() {
             .starts_with("opened\n")
     );
     let scopes: Vec<String> = fake.calls().into_iter().map(|call| call.scope).collect();
-    assert_eq!(scopes[1..], ["AKIAPROD eu-west-1 sts", "ASIAROLE eu-west-1 kms"]);
+    assert_eq!(
+        scopes[1..],
+        ["AKIAPROD eu-west-1 sts", "ASIAROLE0001 eu-west-1 kms"]
+    );
     insta::assert_snapshot!(said, @r"
     opened
     profile prod was used, as an encrypted file asks
@@ -147,19 +150,19 @@ async fn a_profile_of_the_file_comes_before_the_environment() {
 
 #[tokio::test]
 async fn a_profile_that_does_not_exist_is_told() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let home = home("[profile prod]\naws_access_key_id = AKIAPROD\naws_secret_access_key = canary\n");
     let variables = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL", fake.url())];
     insta::assert_snapshot!(ask_at(home.path(), Some("missing"), &variables).await, @r"
     AWS credentials in eu-west-1, profile missing: there is no such profile, or it has no credentials
       hint: the file names the profile; see `aws configure list-profiles`
     ");
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
 }
 
 #[tokio::test]
 async fn what_a_credential_process_writes_is_not_repeated() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let home = home(
         "[profile prod]\ncredential_process = /bin/sh -c 'echo canary-out; echo canary-err >&2; exit 1'\n",
     );
@@ -168,12 +171,12 @@ async fn what_a_credential_process_writes_is_not_repeated() {
         !said.contains("canary-out") && !said.contains("canary-err"),
         "{said}"
     );
-    assert_eq!(fake.connections(), 0);
+    assert_eq!(fake.server().connections(), 0);
 }
 
 #[tokio::test]
 async fn a_broken_shared_configuration_is_not_quoted() {
-    let fake = Fake::start().await;
+    let fake = fake();
     let home = home("[profile prod]\ncanary canary canary\n");
     let said = ask_at(home.path(), Some("prod"), &[("AWS_ENDPOINT_URL", fake.url())]).await;
     assert!(!said.contains("canary"), "{said}");
@@ -233,11 +236,11 @@ async fn each_partition_has_its_own_hosts_and_the_proxy_is_used() {
 
 #[tokio::test]
 async fn a_proxy_that_cannot_be_used_is_told_and_not_quoted() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     let mut options = options(fake.url());
     options.environment.https_proxy = Some(SecretBytes::new(b"http://ann:canary@ho st".to_vec()));
-    options.environment.ca_bundle = Some("/ca.pem".into());
+    options.environment.ca_bundle = Some("/nothing/ca.pem".into());
     let ring = KeyRing::new(options);
     assert!(opened(
         &ring.unwrap_all(vec![request(key(b"one"))]).await,
@@ -245,7 +248,7 @@ async fn a_proxy_that_cannot_be_used_is_told_and_not_quoted() {
     ));
     let notes: Vec<String> = ring.notes().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(notes.join("\n"), @r"
-    AWS_CA_BUNDLE: is not supported yet; SSL_CERT_FILE is
+    AWS_CA_BUNDLE: cannot be read, so no certificate of an AWS endpoint is trusted
     HTTPS_PROXY: is not the URL of a proxy
     ");
 }
@@ -267,8 +270,14 @@ async fn tracing_child() {
 
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level() {
-    let fake = Fake::start().await;
-    fake.on(b"one", [Reply::key(DATA_KEY)]);
+    let fake = fake();
+    fake.add_session(
+        "AKIASESSION",
+        "canary",
+        Some("canary-session-token"),
+        "000000000000",
+    );
+    fake.on(b"one", [Scripted::key(DATA_KEY)]);
     let url = fake.url().to_owned();
     let run = move || {
         Command::new(env::current_exe().unwrap())
@@ -280,7 +289,8 @@ async fn no_secret_is_logged_at_any_level() {
                 "--test-threads=1",
             ])
             .env_clear()
-            .envs(KEYS)
+            .env("AWS_ACCESS_KEY_ID", "AKIASESSION")
+            .env("AWS_SECRET_ACCESS_KEY", "canary")
             .env("AWS_SESSION_TOKEN", "canary-session-token")
             .env("AWS_ENDPOINT_URL", url)
             .output()

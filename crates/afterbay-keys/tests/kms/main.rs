@@ -7,6 +7,4 @@ mod answers;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
 mod setup;

@@ -3,17 +3,32 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use afterbay_fakes::aws::AwsFake;
 use afterbay_keys::{
     AwsCredentials, Endpoint, FixedCredentials, KeyEnvironment, KeyOptions, KeyRing, KmsLimits,
 };
 use afterbay_manifest::{Attempt, AwsKmsKey, DataKeys, KeyRequest, SecretBytes, WrappedKey};
 
-use crate::fake::Fake;
-
 /// The data key of the fixtures: the bytes 0 to 31.
 pub(crate) const DATA_KEY: &[u8] = include_bytes!("../data/data-key.bin");
 pub(crate) const ARN: &str = "arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48";
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/deployer";
+
+/// An AWS with one key, one role, and the users that the tests are; scripted ciphertexts do the rest.
+pub(crate) fn fake() -> AwsFake {
+    let fake = AwsFake::start().unwrap();
+    for (id, secret) in [
+        ("AKIATEST", "canary-secret-key"),
+        ("AKIAENV", "canary"),
+        ("AKIAPROD", "canary"),
+    ] {
+        fake.add_user(id, secret, "000000000000");
+    }
+    fake.add_key(ARN);
+    fake.add_role(ROLE);
+    fake.share_key(ARN, "123456789012");
+    fake
+}
 
 /// Options that reach the fake with credentials of their own and lose no time.
 pub(crate) fn options(url: &str) -> KeyOptions {
@@ -37,7 +52,7 @@ pub(crate) fn options(url: &str) -> KeyOptions {
     options
 }
 
-pub(crate) fn ring(fake: &Fake) -> KeyRing {
+pub(crate) fn ring(fake: &AwsFake) -> KeyRing {
     KeyRing::new(options(fake.url()))
 }
 
