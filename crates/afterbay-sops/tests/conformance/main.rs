@@ -377,7 +377,7 @@ fn integrities(opened: &OpenedFile) -> Vec<Integrity> {
         .flat_map(Provenance::sources)
         .map(|source| match source {
             Sealed::Ciphertext { integrity, .. } => *integrity,
-            Sealed::Lookup { .. } => panic!("nothing is looked up here"),
+            Sealed::Lookup { .. } | Sealed::Piped { .. } => panic!("only files are opened here"),
         })
         .collect();
     found.sort();
@@ -426,7 +426,7 @@ fn every_leaf_knows_where_it_comes_from() {
                 path,
                 integrity,
             } => format!("{file} {document} {path} {integrity:?}"),
-            Sealed::Lookup { .. } => panic!("nothing is looked up here"),
+            Sealed::Lookup { .. } | Sealed::Piped { .. } => panic!("only files are opened here"),
         })
         .collect();
     assert_eq!(
