@@ -5,7 +5,8 @@
 //!                                                            │ repository, cluster, kms, sops, binary
 //! ```
 //!
-//! Nothing here links a stage: the product is tested from outside. Each scenario has a namespace and a scratch
+//! Nothing here links a stage: the product is tested from outside. Fakes of key services (`afterbay-fakes`) stand in
+//! where the real ones cannot be made to fail. Each scenario has a namespace and a scratch
 //! folder of its own.
 
 mod binary;
@@ -13,7 +14,6 @@ mod canary;
 mod cluster;
 mod environment;
 mod eyaml;
-mod fake_kms;
 mod git;
 mod kms;
 mod program;
@@ -30,7 +30,6 @@ pub use canary::Canary;
 pub use cluster::{Cluster, Writes};
 pub use environment::Environment;
 pub use eyaml::EyamlKey;
-pub use fake_kms::FakeKms;
 pub use git::{Exchange, GitServer, Repository};
 pub use kms::{Kms, KmsKey};
 pub use program::{Output, run, run_with_input};

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use crate::Environment;
 use crate::program;
-use crate::{Environment, KmsKey};
 
 /// An age identity in a file.
 #[derive(Debug, Clone)]
@@ -59,6 +59,13 @@ impl Sops {
         }
     }
 
+    /// The same tool with KMS at another URL.
+    #[must_use]
+    pub fn with_kms(mut self, endpoint: &str) -> Self {
+        self.kms = Some(endpoint.to_owned());
+        self
+    }
+
     /// Encrypts a manifest as users do: `data` and `stringData` only.
     pub fn encrypt(&self, manifest: &str, key: &AgeKey) -> anyhow::Result<String> {
         self.encrypt_with(
@@ -72,11 +79,11 @@ impl Sops {
         )
     }
 
-    /// The same for a key of KMS.
-    pub fn encrypt_for_kms(&self, manifest: &str, key: &KmsKey) -> anyhow::Result<String> {
+    /// The same for a key of KMS: an ARN, perhaps with `+ROLE`.
+    pub fn encrypt_for_kms(&self, manifest: &str, arn: &str) -> anyhow::Result<String> {
         self.encrypt_with(
             manifest,
-            &["--encrypted-regex", "^(data|stringData)$", "--kms", &key.arn],
+            &["--encrypted-regex", "^(data|stringData)$", "--kms", arn],
         )
     }
 

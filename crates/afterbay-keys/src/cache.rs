@@ -121,7 +121,7 @@ impl DataKeyCache {
         self.look_up_at(Instant::now(), identity, key)
     }
 
-    pub(crate) fn keep(&self, place: Place, key: &DataKey) {
+    pub(crate) fn keep(&self, place: &Place, key: &DataKey) {
         self.keep_at(Instant::now(), place, key);
     }
 
@@ -130,19 +130,15 @@ impl DataKeyCache {
             return Lookup::Off;
         }
         let digest = digest(identity, key);
-        match self.lock().find(now, digest) {
-            Some(key) => {
-                self.hits.fetch_add(1, Ordering::Relaxed);
-                Lookup::Hit(key)
-            }
-            None => {
-                self.misses.fetch_add(1, Ordering::Relaxed);
-                Lookup::Miss(Place(digest))
-            }
+        if let Some(key) = self.lock().find(now, digest) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Lookup::Hit(key);
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        Lookup::Miss(Place(digest))
     }
 
-    fn keep_at(&self, now: Instant, place: Place, key: &DataKey) {
+    fn keep_at(&self, now: Instant, place: &Place, key: &DataKey) {
         let mut kept = self.lock();
         kept.expire(now);
         kept.remove(&place.0);

@@ -197,7 +197,11 @@ impl KeyRing {
                 encrypted_key,
                 key_length,
             } => self.unwrap_pkcs7(encrypted_key.clone(), *key_length).await,
-            WrappedKey::AwsKms(aws) => self.ask(key, self.kms.identity(aws), self.kms.unwrap(aws)).await,
+            WrappedKey::AwsKms(aws) => {
+                // The SDK's futures are large, and there is one for each request.
+                let service = Box::pin(self.kms.unwrap(aws));
+                self.ask(key, self.kms.identity(aws), service).await
+            }
             WrappedKey::Pgp(_)
             | WrappedKey::GcpKms(_)
             | WrappedKey::AzureKeyVault(_)
@@ -241,7 +245,7 @@ impl KeyRing {
         self.lock_notes().extend(notes);
         let opened = opened.map_err(|attempt| vec![attempt])?;
         if let Some(place) = place {
-            self.options.cache.keep(place, &opened);
+            self.options.cache.keep(&place, &opened);
         }
         Ok(vec![opened])
     }

@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     Apply = 15,
     /// Another run holds the inventory. Nothing was written.
     Locked = 16,
+    /// `decrypt` was told a kind of key twice, as sops has it (`codes.DuplicateDecryptionKeyType`).
+    DuplicateKeyKind = 112,
     /// Interrupted by a signal.
     Interrupted = 130,
 }
@@ -45,6 +47,7 @@ Exit codes:
    15  the cluster failed after the first write; what was done is printed, and nothing is pruned before all is written
    16  another run holds the inventory; nothing was written
   101  a bug in afterbay; what is in the cluster is unknown, run it again to converge
+  112  `decrypt --decryption-order` has a kind twice
   130  interrupted";
 }
 

@@ -11,7 +11,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let key = kms.create_key()?;
     let manifest = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: database\nstringData:\n  password: battery staple\n";
     let repository = scenario.repository()?;
-    let sealed = scenario.sops().encrypt_for_kms(manifest, &key)?;
+    let sealed = scenario.sops().encrypt_for_kms(manifest, &key.arn)?;
     ensure!(
         sealed.contains(&key.arn) && !sealed.contains("battery"),
         "{sealed}"

@@ -9,10 +9,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use afterbay_fakes::aws::{AwsFake, Scripted};
 use anyhow::{Context as _, ensure};
 use e2e::{
-    Afterbay, AgeKey, Canary, Cluster, EyamlKey, FakeKms, GitServer, Guarded, Outcome, Refusal, Repository,
-    Scenario,
+    Afterbay, AgeKey, Canary, Cluster, EyamlKey, GitServer, Guarded, Outcome, Refusal, Repository, Scenario,
 };
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ fn results(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::
     if let Ok(kms) = scenario.kms() {
         let sealed = scenario
             .sops()
-            .encrypt_for_kms(&guarded.secret("cloud"), &kms.create_key()?)?;
+            .encrypt_for_kms(&guarded.secret("cloud"), &kms.create_key()?.arn)?;
         repository.write("cloud.yaml", sealed)?;
         afterbay = afterbay
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -249,19 +249,21 @@ fn expect_no_short_value(name: &str, text: &str) -> anyhow::Result<()> {
 
 /// A key service that denies one file prints values of another, which was opened in the same run.
 fn key_service_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::Result<()> {
-    let Ok(kms) = scenario.kms() else {
-        return Ok(());
-    };
+    let arn = "arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48";
+    let fake = AwsFake::start()?;
+    fake.add_key(arn);
+    fake.add_user("test", "test", "000000000000");
     let repository = guarded.repository("key-service")?;
-    let sealed = scenario
-        .sops()
-        .encrypt_for_kms(&guarded.secret("cloud"), &kms.create_key()?)?;
+    let sops = scenario.sops().with_kms(fake.url());
+    let sealed = sops.encrypt_for_kms(&guarded.secret("cloud"), arn)?;
     repository.write("cloud.yaml", sealed)?.write(
         "database.yaml",
         scenario.sops().encrypt(&guarded.secret("database"), key)?,
     )?;
     let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &guarded.canary.value);
-    let fake = FakeKms::denying(&format!("no {} and no {encoded} for you", guarded.canary.value))?;
+    let message = format!("no {} and no {encoded} for you", guarded.canary.value);
+    fake.always("Decrypt", Scripted::error(400, "AccessDeniedException", &message));
+    fake.add_user("test", "4ws-s3cr3t-k3y", "000000000000");
     for log in [None, Some(LOGS[0])] {
         let mut afterbay = scenario
             .afterbay()
@@ -270,7 +272,7 @@ fn key_service_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey)
         if let Some(filter) = log {
             afterbay = afterbay.env("RUST_LOG", filter);
         }
-        let arguments = ["--age-key-file", &key.path(), "--kms-endpoint", fake.endpoint()];
+        let arguments = ["--age-key-file", &key.path(), "--kms-endpoint", fake.url()];
         let refusal = Refusal::new(12, &["cloud.yaml:", "access denied", "for you"]);
         let ended = guarded.refuses(&afterbay, &repository, &arguments, refusal)?;
         ensure!(
@@ -279,7 +281,7 @@ fn key_service_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey)
             ended.text()
         );
     }
-    ensure!(fake.requests() > 0, "KMS was not asked");
+    ensure!(fake.count("Decrypt") > 0, "KMS was not asked");
     Ok(())
 }
 

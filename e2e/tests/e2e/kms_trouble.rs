@@ -1,21 +1,31 @@
-//! KMS that is down, does not answer, or throttles: refused with the endpoint and what to do, or waited for.
+//! KMS that is down, does not answer, or throttles: refused with the endpoint and what to do, or waited for. The fake
+//! takes real signatures only, and the real sops encrypts with it.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
+use afterbay_fakes::aws::{AwsFake, Scripted};
 use anyhow::ensure;
-use e2e::{FakeKms, Guarded, Outcome, Refusal, Scenario};
+use e2e::{Guarded, Outcome, Refusal, Scenario};
+
+const KEY: &str = "arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48";
+const ROLE: &str = "arn:aws:iam::000000000000:role/deployer";
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
-    let kms = match scenario.kms() {
-        Ok(kms) => kms,
-        Err(skipped) => return Ok(skipped),
-    };
-    let key = kms.create_key()?;
     let guarded = Guarded::new(scenario)?;
-    let sealed = scenario
-        .sops()
-        .encrypt_for_kms(&guarded.secret("database"), &key)?;
+    let kms = fake()?;
+    let sops = scenario.sops().with_kms(kms.url());
+    let sealed = sops.encrypt_with(
+        &guarded.secret("database"),
+        &[
+            "--encrypted-regex",
+            "^(data|stringData)$",
+            "--kms",
+            KEY,
+            "--encryption-context",
+            "env:prod,app:db",
+        ],
+    )?;
     let repository = guarded.repository("sealed")?;
     repository.write("database.yaml", &sealed)?;
     let afterbay = scenario
@@ -35,33 +45,30 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     };
     refuses(
         &down,
-        Refusal::new(12, &["database.yaml:", &key.arn, &down, "no connection to"]),
+        Refusal::new(12, &["database.yaml:", KEY, &down, "no connection to"]),
     )?;
 
-    let silent = FakeKms::silent()?;
+    let silent = fake()?;
+    silent.always("Decrypt", Scripted::silence());
     refuses(
-        silent.endpoint(),
+        silent.url(),
         Refusal {
             code: 12,
-            says: &[
-                "database.yaml:",
-                &key.arn,
-                silent.endpoint(),
-                "did not answer in time",
-            ],
+            says: &["database.yaml:", KEY, silent.url(), "did not answer in time"],
             within: Duration::from_secs(40),
         },
     )?;
-    ensure!(silent.requests() > 0, "KMS was not asked");
+    ensure!(silent.count("Decrypt") > 0, "KMS was not asked");
 
-    let busy = FakeKms::throttling(u32::MAX, kms.endpoint())?;
+    let busy = fake()?;
+    busy.always("Decrypt", Scripted::throttling());
     refuses(
-        busy.endpoint(),
+        busy.url(),
         Refusal {
             code: 12,
             says: &[
                 "database.yaml:",
-                &key.arn,
+                KEY,
                 "throttled",
                 "Rate exceeded",
                 "try again later",
@@ -69,10 +76,39 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
             within: Duration::from_secs(40),
         },
     )?;
-    ensure!(busy.requests() > 1, "a throttled request was not repeated");
+    ensure!(busy.count("Decrypt") > 1, "a throttled request was not repeated");
 
-    let slow = FakeKms::throttling(1, kms.endpoint())?;
-    guarded.accepts(&afterbay, &repository, &["--kms-endpoint", slow.endpoint()])?;
-    ensure!(slow.requests() == 2, "{} requests", slow.requests());
+    let slow = fake()?;
+    slow.next("Decrypt", [Scripted::throttling()]);
+    guarded.accepts(&afterbay, &repository, &["--kms-endpoint", slow.url()])?;
+    ensure!(slow.count("Decrypt") == 2, "{} requests", slow.count("Decrypt"));
+
+    // Another context than the one it was encrypted with.
+    let repository = guarded.repository("moved")?;
+    repository.write("database.yaml", sealed.replace("env: prod", "env: dev"))?;
+    guarded.refuses(
+        &afterbay,
+        &repository,
+        &["--kms-endpoint", kms.url()],
+        Refusal::new(12, &["database.yaml:", KEY, "encryption context"]),
+    )?;
+
+    // A role that the file names is assumed by sops and by afterbay.
+    let repository = guarded.repository("with-a-role")?;
+    let sealed = sops.encrypt_for_kms(&guarded.secret("database"), &format!("{KEY}+{ROLE}"))?;
+    repository.write("database.yaml", sealed)?;
+    guarded.accepts(&afterbay, &repository, &["--kms-endpoint", kms.url()])?;
+    ensure!(kms.count("AssumeRole") == 2, "{} roles", kms.count("AssumeRole"));
+    let violations = kms.server().take_violations();
+    ensure!(violations.is_empty(), "{violations:?}");
     Ok(Outcome::Passed)
+}
+
+/// An AWS with one key and one role.
+fn fake() -> anyhow::Result<AwsFake> {
+    let fake = AwsFake::start()?;
+    fake.add_user("test", "test", "000000000000");
+    fake.add_key(KEY);
+    fake.add_role(ROLE);
+    Ok(fake)
 }

@@ -11,7 +11,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let guarded = Guarded::new(scenario)?;
     let sealed = scenario
         .sops()
-        .encrypt_for_kms(&guarded.secret("database"), &key)?;
+        .encrypt_for_kms(&guarded.secret("database"), &key.arn)?;
     let repository = guarded.repository("sealed")?;
     repository.write("database.yaml", &sealed)?;
     let afterbay = scenario

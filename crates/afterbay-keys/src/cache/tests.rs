@@ -34,7 +34,7 @@ fn ann() -> Identity {
 fn keep(cache: &DataKeyCache, now: Instant, ciphertext: &[u8]) {
     let data_key = DataKey::new(SecretBytes::new(ciphertext.to_vec()));
     match cache.look_up_at(now, &ann(), &wrapped(ciphertext)) {
-        Lookup::Miss(place) => cache.keep_at(now, place, &data_key),
+        Lookup::Miss(place) => cache.keep_at(now, &place, &data_key),
         Lookup::Off | Lookup::Hit(_) => panic!("{ciphertext:?} is there already"),
     }
 }

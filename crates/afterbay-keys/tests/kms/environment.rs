@@ -19,28 +19,28 @@ async fn ask(profile: Option<&str>, variables: &[(&str, &str)]) -> String {
     ask_at(home.path(), profile, variables).await
 }
 
-async fn ask_at(home: &Path, profile: Option<&str>, variables: &[(&str, &str)]) -> String {
+pub(crate) async fn ask_at(home: &Path, profile: Option<&str>, variables: &[(&str, &str)]) -> String {
+    let profile = profile.map(|profile| ("CHILD_PROFILE", profile));
+    let variables: Vec<(&str, &str)> = variables.iter().copied().chain(profile).collect();
+    run_child("environment::child", home, &variables).await
+}
+
+/// Runs an ignored test in a process of its own and returns what it prints between its marks.
+pub(crate) async fn run_child(test: &str, home: &Path, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env::current_exe().unwrap());
     command
-        .args([
-            "--exact",
-            "environment::child",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"])
         .env_clear()
         .env("HOME", home)
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .envs(variables.iter().copied())
-        .envs(profile.map(|profile| ("CHILD_PROFILE", profile)));
+        .envs(variables.iter().copied());
     let output = task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let start = text.find("<<<").unwrap_or_else(|| panic!("{text}")) + 3;
-    let text = &text[start..text.find(">>>").unwrap()];
-    text.replace(&home.display().to_string(), "HOME")
+    let said = String::from_utf8(output.stdout).unwrap();
+    let start = said.find("<<<").unwrap_or_else(|| panic!("{said}")) + 3;
+    let said = &said[start..said.find(">>>").unwrap()];
+    said.replace(&home.display().to_string(), "HOME")
 }
 
 #[tokio::test]

@@ -7,4 +7,8 @@ mod answers;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
+mod ring;
+#[cfg(test)]
 mod setup;
+#[cfg(test)]
+mod sources;

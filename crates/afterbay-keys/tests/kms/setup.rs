@@ -12,13 +12,21 @@ use afterbay_manifest::{Attempt, AwsKmsKey, DataKeys, KeyRequest, SecretBytes, W
 /// The data key of the fixtures: the bytes 0 to 31.
 pub(crate) const DATA_KEY: &[u8] = include_bytes!("../data/data-key.bin");
 pub(crate) const ARN: &str = "arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48";
+/// The secret of the user that the options are.
+pub(crate) const SECRET: &str = "canary-secret-key";
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/deployer";
 
 /// An AWS with one key, one role, and the users that the tests are; scripted ciphertexts do the rest.
 pub(crate) fn fake() -> AwsFake {
     let fake = AwsFake::start().unwrap();
+    fill(&fake);
+    fake
+}
+
+/// Makes a fake the AWS of these tests.
+pub(crate) fn fill(fake: &AwsFake) {
     for (id, secret) in [
-        ("AKIATEST", "canary-secret-key"),
+        ("AKIATEST", SECRET),
         ("AKIAENV", "canary"),
         ("AKIAPROD", "canary"),
     ] {
@@ -27,7 +35,6 @@ pub(crate) fn fake() -> AwsFake {
     fake.add_key(ARN);
     fake.add_role(ROLE);
     fake.share_key(ARN, "123456789012");
-    fake
 }
 
 /// Options that reach the fake with credentials of their own and lose no time.
@@ -39,7 +46,7 @@ pub(crate) fn options(url: &str) -> KeyOptions {
     options.kms.endpoint = Some(Endpoint::parse(url).unwrap());
     options.kms.credentials = AwsCredentials::Fixed(FixedCredentials {
         access_key_id: "AKIATEST".to_owned(),
-        secret_access_key: SecretBytes::new(b"canary-secret-key".to_vec()),
+        secret_access_key: SecretBytes::new(SECRET.as_bytes().to_vec()),
         session_token: None,
     });
     options.kms.limits = KmsLimits {

@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
-use afterbay_keys::{Allow, Endpoint, KeyEnvironment, KeyOptions, RsaKeySource};
+use afterbay_keys::{
+    Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, RsaKeySource,
+};
 use afterbay_manifest::SecretBytes;
 use anyhow::Context as _;
 use clap::Args;
 
 /// The variable that holds an RSA private key in PEM.
 const EYAML_VARIABLE: &str = "EYAML_PRIVATE_KEY";
+
+/// The variable with the order of kinds.
+const ORDER_VARIABLE: &str = "SOPS_DECRYPTION_ORDER";
 
 /// Flags of the keys stage. Identities themselves are never an argument.
 #[derive(Debug, Args)]
@@ -21,6 +26,10 @@ pub(crate) struct KeyArguments {
     /// File with an RSA private key in PEM for hiera-eyaml tokens, besides `EYAML_PRIVATE_KEY` (can be repeated)
     #[arg(long, value_name = "FILE")]
     eyaml_private_key_file: Vec<PathBuf>,
+
+    /// Kinds of keys that are tried first, separated by commas (`age,pgp,kms,gcp_kms,azure_kv,hc_vault`); without it, the variable `SOPS_DECRYPTION_ORDER` is read [default: the cheapest first]
+    #[arg(long, value_name = "LIST")]
+    decryption_order: Option<String>,
 
     /// Endpoint of AWS KMS instead of the region's own
     #[arg(long, value_name = "URL")]
@@ -53,6 +62,7 @@ impl KeyArguments {
                 pem,
             });
         }
+        options.decryption_order = self.decryption_order()?;
         options.kms.endpoint = match &self.kms_endpoint {
             Some(url) => Some(Endpoint::parse(url).context("--kms-endpoint")?),
             None => None,
@@ -60,6 +70,14 @@ impl KeyArguments {
         options.kms.allow_role = allow(&self.allow_role);
         options.kms.allow_profile = allow(&self.allow_profile);
         Ok(options)
+    }
+
+    /// The flag comes before the variable, and an empty one before it, too, as with sops.
+    fn decryption_order(&self) -> Result<DecryptionOrder, DuplicateKind> {
+        match &self.decryption_order {
+            Some(text) => text.parse(),
+            None => std::env::var(ORDER_VARIABLE).unwrap_or_default().parse(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use afterbay_decrypt::{DecryptErrors, DecryptOptions, OpenedFiles};
-use afterbay_keys::KeyRing;
+use afterbay_keys::{DuplicateKind, KeyRing};
 use afterbay_manifest::yaml::Table;
 use afterbay_manifest::{Entry, FileTree, Snapshot, TreePath, Warning};
 use afterbay_pipeline::RunError;
@@ -58,7 +58,16 @@ impl Decrypt {
         } else {
             Reveal::NotOnTerminal
         };
-        let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
+        // sops has an exit code of its own for this.
+        let usage = |error: anyhow::Error| {
+            let is_duplicate = error.is::<DuplicateKind>();
+            let exit = if is_duplicate {
+                Exit::DuplicateKeyKind
+            } else {
+                Exit::Usage
+            };
+            Failure::other(exit, &error)
+        };
         let ring = KeyRing::new(self.keys.options().map_err(usage)?);
         let options = self.rules.options().map_err(usage)?;
         let input = stream::input(Some(&self.file))?;
@@ -142,7 +151,9 @@ impl Decrypt {
         }
         // Exemptions are about what goes to a cluster; who names a file wants it opened.
         let keys = ring.unwrap_all(sealed.key_requests().cloned().collect()).await;
-        let opened = sealed.open(&keys, options.policy_for(&name)).map_err(not_opened)?;
+        let opened = sealed
+            .open(&keys, options.policy_for(&name))
+            .map_err(not_opened)?;
         warn(&opened.warnings);
         io::stdout()
             .write_all(opened.text.expose_bytes())
