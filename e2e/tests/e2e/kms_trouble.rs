@@ -78,20 +78,20 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     )?;
     ensure!(busy.count("Decrypt") > 1, "a throttled request was not repeated");
 
+    // Another context than the one it was encrypted with.
+    let moved = guarded.repository("moved")?;
+    moved.write("database.yaml", sealed.replace("env: prod", "env: dev"))?;
+    guarded.refuses(
+        &afterbay,
+        &moved,
+        &["--kms-endpoint", kms.url()],
+        Refusal::new(12, &["database.yaml:", KEY, "encryption context"]),
+    )?;
+
     let slow = fake()?;
     slow.next("Decrypt", [Scripted::throttling()]);
     guarded.accepts(&afterbay, &repository, &["--kms-endpoint", slow.url()])?;
     ensure!(slow.count("Decrypt") == 2, "{} requests", slow.count("Decrypt"));
-
-    // Another context than the one it was encrypted with.
-    let repository = guarded.repository("moved")?;
-    repository.write("database.yaml", sealed.replace("env: prod", "env: dev"))?;
-    guarded.refuses(
-        &afterbay,
-        &repository,
-        &["--kms-endpoint", kms.url()],
-        Refusal::new(12, &["database.yaml:", KEY, "encryption context"]),
-    )?;
 
     // A role that the file names is assumed by sops and by afterbay.
     let repository = guarded.repository("with-a-role")?;
