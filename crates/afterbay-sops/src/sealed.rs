@@ -25,6 +25,7 @@
 //! counts only with a verified MAC.
 
 mod opened;
+mod strict;
 
 use afterbay_manifest::yaml::{Document, Element, Pair};
 use afterbay_manifest::{KeyRequest, Place, TreePath};

@@ -2,20 +2,19 @@
 
 use afterbay_manifest::yaml::{self, Document, Element, ElementKind};
 use afterbay_manifest::{
-    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, SecretBytes, Segment,
+    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, SecretBytes,
     TreePath, Warning,
 };
 
+use super::strict::other_blocks;
 use super::{Part, SealedFile, is_block};
 use crate::cipher::{Cipher, Opened, Plain};
 use crate::emit::emit;
 use crate::error::ErrorList;
-use crate::integrity::{self, Found};
+use crate::integrity::Found;
 use crate::load::load;
-use crate::metadata;
 use crate::open::{ListComments, Opening, Walked};
-use crate::token::has_tail;
-use crate::{Format, IntegrityPolicy, OpenPolicy, SopsError, SopsErrors, StrictFinding, shamir};
+use crate::{Format, IntegrityPolicy, OpenPolicy, SopsError, SopsErrors, shamir};
 
 /// What to do about the MAC of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -122,45 +121,6 @@ impl SealedFile {
             self.check_strictly(std::mem::take(&mut reading.found))?;
         }
         self.finish(reading)
-    }
-
-    /// Refuses whatever is not as SOPS writes it: what the reading found, and what shows without opening anything.
-    fn check_strictly(&self, mut found: Vec<Found>) -> Result<(), SopsErrors> {
-        found.extend(self.found.iter().cloned());
-        self.block
-            .iter()
-            .for_each(|block| integrity::in_block(block, &mut found));
-        for document in &self.documents {
-            integrity::repeated_keys(document, &mut found);
-            if self.format == Format::Binary {
-                integrity::beside_data(document, &mut found);
-            }
-            if self.block.is_none() {
-                metadata::blocks(document)
-                    .filter(|block| metadata::is_metadata(block))
-                    .for_each(|block| integrity::in_block(block, &mut found));
-            }
-        }
-        for part in self.parts.iter().filter(|part| has_tail(&part.metadata.mac)) {
-            found.push(Found {
-                position: part.metadata.mac_position,
-                path: KeyPath::root(),
-                finding: StrictFinding::TextBehindToken,
-            });
-        }
-        found.sort_by_key(|found| found.position);
-        found.dedup_by_key(|found| (found.position, found.finding));
-        let mut errors = ErrorList::new(&self.file);
-        for Found {
-            position,
-            path,
-            finding,
-        } in found
-        {
-            let place = Place::new(self.file.clone(), position);
-            errors.push(SopsError::NotStrict { place, path, finding });
-        }
-        errors.finish(())
     }
 
     fn missing_keys(&self, ciphers: &[Result<Cipher, SopsError>]) -> SopsErrors {
@@ -484,23 +444,4 @@ fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
             Err(problem) => Err(SopsError::Shares { place, problem }),
         },
     }
-}
-
-/// The `sops` entries of later documents that are not the one of the first.
-fn other_blocks(documents: &[Document]) -> Vec<Found> {
-    let Some((first, later)) = documents.split_first() else {
-        return Vec::new();
-    };
-    let first = metadata::blocks(first).next();
-    let differs = |block: &&Element| !first.is_some_and(|first| integrity::is_same(first, block));
-    let mut path = KeyPath::root();
-    path.push(Segment::Key(metadata::BLOCK.into()));
-    let others = later.iter().flat_map(metadata::blocks).filter(differs);
-    others
-        .map(|block| Found {
-            position: block.position,
-            path: path.clone(),
-            finding: StrictFinding::OtherBlock,
-        })
-        .collect()
 }
