@@ -108,9 +108,8 @@ fn is_envelope(document: &Document) -> bool {
         Pair::Entry { key, .. } if !metadata::is_block_key(key) => Some(key),
         _ => None,
     });
-    let data = others.next();
-    data.is_some_and(|key| matches!(&key.kind, ElementKind::Text(text) if &*text.text == "data"))
-        && others.next().is_none()
+    let is_data = |key: &Element| matches!(&key.kind, ElementKind::Text(text) if &*text.text == "data");
+    others.next().is_some_and(is_data) && others.all(is_data)
 }
 
 #[cfg(test)]

@@ -26,6 +26,18 @@ pub(crate) enum Exit {
     Apply = 15,
     /// Another run holds the inventory. Nothing was written.
     Locked = 16,
+    /// `decrypt FILE`: the store that is asked for cannot hold it (`codes.ErrorDumpingTree`).
+    SopsStore = 4,
+    /// `decrypt FILE`: a value cannot be opened (`codes.ErrorDecryptingTree`).
+    SopsTree = 25,
+    /// `decrypt FILE`: the MAC is missing or does not hold (`codes.MacMismatch`).
+    SopsMac = 51,
+    /// `decrypt FILE`: `--extract` is no path (`codes.InvalidTreePathFormat`).
+    SopsExtractPath = 91,
+    /// `decrypt FILE`: there is no such file (`codes.NoFileSpecified`).
+    SopsNoFile = 100,
+    /// `decrypt FILE`: no key opens it (`codes.CouldNotRetrieveKey`).
+    SopsDataKey = 128,
     /// `decrypt` was told a kind of key twice, as sops has it (`codes.DuplicateDecryptionKeyType`).
     DuplicateKeyKind = 112,
     /// Interrupted by a signal.
@@ -47,8 +59,18 @@ Exit codes:
    15  the cluster failed after the first write; what was done is printed, and nothing is pruned before all is written
    16  another run holds the inventory; nothing was written
   101  a bug in afterbay; what is in the cluster is unknown, run it again to converge
-  112  `decrypt --decryption-order` has a kind twice
-  130  interrupted";
+  130  interrupted
+
+Exit codes of `decrypt FILE`, which are those of `sops decrypt`:
+    1  it has no sops metadata, or is not what its store takes
+    2  it cannot be read, or the command line is wrong
+    4  the store that is asked for cannot hold it
+   25  a value cannot be opened
+   51  the MAC is missing or does not hold
+   91  `--extract` is no path
+  100  there is no such file
+  112  `--decryption-order` has a kind twice
+  128  no key opens it";
 }
 
 impl From<Exit> for ExitCode {

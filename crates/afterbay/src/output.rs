@@ -1,5 +1,6 @@
 //! Results on standard output: a table for people, JSON and YAML for programs. No value of a Secret is in them.
 
+use std::fmt::Display;
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -30,9 +31,9 @@ pub(crate) fn notes(notes: &[KeyNote]) {
     }
 }
 
-/// Prints what the cluster warned of to standard error; what the stages warned of was printed when they did.
-pub(crate) fn warnings(report: &ApplyReport) {
-    for warning in &report.warnings {
+/// Prints warnings to standard error.
+pub(crate) fn warnings(warnings: &[impl Display]) {
+    for warning in warnings {
         eprintln!("warning: {warning}");
     }
 }

@@ -100,7 +100,8 @@ impl Apply {
         let notes = ring.notes();
         output::notes(&notes);
         let report = result?;
-        output::warnings(&report.apply);
+        // What the stages warned of was printed when they did.
+        output::warnings(&report.apply.warnings);
         output::report(&report, &notes, self.output, &mut io::stdout().lock())?;
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! `afterbay decrypt`.
 
+mod file;
+
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use afterbay_decrypt::{DecryptErrors, DecryptOptions, OpenedFiles};
+use afterbay_decrypt::{DecryptOptions, OpenedFiles};
 use afterbay_keys::{DuplicateKind, KeyRing};
 use afterbay_manifest::yaml::Table;
-use afterbay_manifest::{Entry, FileTree, Snapshot, TreePath, Warning};
+use afterbay_manifest::{Entry, FileTree, Snapshot, TreePath};
 use afterbay_pipeline::RunError;
 use afterbay_render::RenderErrors;
-use afterbay_sops::{Format, SealedFile, SopsErrors};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -21,13 +22,14 @@ use crate::failure::Failure;
 use crate::masking::Hide;
 use crate::output;
 use crate::stream::{self, Reveal};
+use file::FileArguments;
 
 /// Where the magic of a tar header stands (POSIX.1-2017, ustar).
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
 /// Open a file, or the files of a tar stream
 ///
-/// A SOPS file of any store is printed as `sops decrypt` prints it; Secrets with hiera-eyaml tokens are printed with
+/// A SOPS file of any store is printed as `sops decrypt` prints it, with its flags and its exit codes; Secrets with hiera-eyaml tokens are printed with
 /// the tokens opened. Of a tar stream every sealed file is opened, or with `--path` only what that build reads, and the
 /// others are left out.
 #[derive(Debug, Args)]
@@ -43,6 +45,9 @@ pub(crate) struct Decrypt {
     /// Show plaintext on a terminal
     #[arg(long)]
     reveal: bool,
+
+    #[command(flatten)]
+    single: FileArguments,
 
     #[command(flatten)]
     keys: KeyArguments,
@@ -69,8 +74,9 @@ impl Decrypt {
             Failure::other(exit, &error)
         };
         let ring = KeyRing::new(self.keys.options().map_err(usage)?);
-        let options = self.rules.options().map_err(usage)?;
-        let input = stream::input(Some(&self.file))?;
+        let mut options = self.rules.options().map_err(usage)?;
+        self.single.apply(&mut options);
+        let input = self.input()?;
         let result = if input.get(TAR_MAGIC) == Some(b"ustar") {
             self.tar(&input, &ring, &options).await
         } else {
@@ -80,7 +86,22 @@ impl Decrypt {
         result
     }
 
+    fn input(&self) -> Result<Vec<u8>, Failure> {
+        stream::input(Some(&self.file)).map_err(|error| {
+            let is_missing =
+                error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(ErrorKind::NotFound);
+            // What cannot be read has the code 2 in sops, too.
+            let exit = if is_missing { Exit::SopsNoFile } else { Exit::Usage };
+            Failure::other(exit, &error)
+        })
+    }
+
     async fn tar(&self, input: &[u8], ring: &KeyRing, options: &DecryptOptions) -> Result<(), Failure> {
+        if self.single.is_given() {
+            return Err(Failure::usage(
+                "the input is a tar stream, and flags of `sops decrypt` are for one file",
+            ));
+        }
         if io::stdout().is_terminal() {
             return Err(Failure::usage(
                 "a tar stream is not for a terminal; redirect it or pipe it on",
@@ -91,7 +112,7 @@ impl Decrypt {
         let sealed = afterbay_decrypt::scan(&snapshot.tree, &inputs, options);
         let keys = ring.unwrap_all(sealed.key_requests()).await;
         let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, options);
-        warn(opened.warnings());
+        output::warnings(opened.warnings());
         let errors: Vec<RunError> = opened
             .check()
             .err()
@@ -141,24 +162,13 @@ impl Decrypt {
                 "--path belongs to a tar stream, and the input is none",
             ));
         }
+        let file = self.single.options()?;
         let name = stream::name(Some(&self.file));
-        let sealed = SealedFile::find(&name, Format::of_path(&name), input).map_err(not_opened)?;
-        let Some(sealed) = sealed else {
-            return self.objects(input, ring, options, reveal).await;
-        };
-        if !reveal.shows_plaintext() {
-            return Err(Failure::usage("plaintext on a terminal needs --reveal"));
+        match file.detect(&name, input)? {
+            // Exemptions are about what goes to a cluster; who names a file wants it opened.
+            Some(sealed) => file.run(&name, &sealed, ring, options, reveal).await,
+            None => self.objects(input, ring, options, reveal).await,
         }
-        // Exemptions are about what goes to a cluster; who names a file wants it opened.
-        let keys = ring.unwrap_all(sealed.key_requests().cloned().collect()).await;
-        let opened = sealed
-            .open(&keys, options.policy_for(&name))
-            .map_err(not_opened)?;
-        warn(&opened.warnings);
-        io::stdout()
-            .write_all(opened.text.expose_bytes())
-            .map_err(anyhow::Error::new)?;
-        Ok(())
     }
 
     async fn objects(
@@ -174,11 +184,21 @@ impl Decrypt {
         let (Ok(rendered), true) = (rendered, has_tokens) else {
             return Err(not_sealed(&self.file));
         };
-        warn(&rendered.warnings);
+        output::warnings(&rendered.warnings);
         let tokens = afterbay_decrypt::scan_objects(&rendered, OpenedFiles::default(), options);
+        // Without a token that is opened it is a file without metadata, for which sops has this code.
+        let exit = if tokens.key_requests().is_empty() {
+            Exit::Failure
+        } else {
+            Exit::Decrypt
+        };
         let keys = ring.unwrap_all(tokens.key_requests().to_vec()).await;
-        let set = afterbay_decrypt::finish(rendered, tokens, &keys, options)
-            .map_err(|unfinished| RunError::from(unfinished.errors))?;
+        let set =
+            afterbay_decrypt::finish(rendered, tokens, &keys, options).map_err(|unfinished| Failure {
+                exit,
+                outcome: None,
+                ..RunError::from(unfinished.errors).into()
+            })?;
         let (objects, revision) = (set.objects(), set.revision());
         stream::write(
             objects,
@@ -191,22 +211,12 @@ impl Decrypt {
     }
 }
 
-fn warn(warnings: &[Warning]) {
-    for warning in warnings {
-        eprintln!("warning: {warning}");
-    }
-}
-
-fn not_opened(errors: SopsErrors) -> Failure {
-    RunError::from(DecryptErrors(vec![errors.into()])).into()
-}
-
 fn not_sealed(file: &Path) -> Failure {
     let message = format!(
         "{}: sops metadata not found, and no hiera-eyaml token in a Kubernetes object; there is nothing to open",
         file.display()
     );
-    Failure::other(Exit::Decrypt, &anyhow::Error::msg(message))
+    Failure::other(Exit::Failure, &anyhow::Error::msg(message))
 }
 
 fn files(tree: &FileTree) -> BTreeSet<TreePath> {

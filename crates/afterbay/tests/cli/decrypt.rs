@@ -7,7 +7,12 @@ use fixtures::sops::{Outcome, VECTORS, Vector};
 use crate::machine::Machine;
 
 /// What is not as sops has it, on purpose; the reasons stand in the conformance tests of `afterbay-sops`.
-const OTHERWISE: [&str; 16] = [
+const OTHERWISE: &[&str] = &[
+    // A file of another store under a name that tells none.
+    "binary-of-json",
+    "binary-of-yaml",
+    "binary-second-value-added",
+    "dotenv-value-relabelled-comment",
     "encrypted-comment-regex-in-list",
     "joined-plain-first",
     "joined-rules-differ",
@@ -26,44 +31,127 @@ const OTHERWISE: [&str; 16] = [
     "version-of-two-parts",
 ];
 
+/// Refused by both, for another reason first: sops panics over a label `bytes` (2), looks at documents before it looks
+/// for blocks in later ones, and makes a key of a share that cannot be one.
+const OTHER_CODES: &[&str] = &[
+    "binary-data-relabelled",
+    "groups-share-of-the-secret-itself",
+    "list-at-the-top",
+    "mac-relabelled",
+    "one-key-group-empty",
+    "scalar-at-the-top",
+    "stream-first-block-missing",
+    "value-relabelled-bytes",
+];
+
 #[test]
 fn every_vector_is_printed_as_sops_prints_it() {
     let machine = Machine::new();
-    let (mut opened, mut refused) = (0, 0);
-    // The other stores are held to sops where they are read, in `afterbay-sops`.
-    let is_text = |vector: &&Vector| ["yaml", "json"].contains(&vector.extension);
+    let (mut opened, mut refused, mut wrong) = (0, 0, Vec::new());
     let as_sops = |vector: &&Vector| !OTHERWISE.contains(&vector.name);
-    for vector in VECTORS.iter().filter(is_text).filter(as_sops) {
+    for vector in VECTORS.iter().filter(as_sops) {
         let file = machine.write(&vector.file_name(), vector.sealed);
         let keys = machine.write("keys.txt", vector.identities());
-        let arguments = |more: &[&str]| -> Vec<String> {
-            let file = file.display().to_string();
-            let keys = keys.display().to_string();
+        let run = |more: &[&str]| {
+            let [file, keys] = [&file, &keys].map(|path| path.display().to_string());
             let fixed = ["decrypt", &file, "--age-key-file", &keys];
-            fixed.iter().chain(more).map(|text| (*text).to_owned()).collect()
+            machine.afterbay(fixed.iter().chain(more)).output().unwrap()
         };
-        let strict = machine.afterbay(arguments(&[])).output().unwrap();
+        let strict = run(&[]);
         let (code, said) = (strict.status.code(), String::from_utf8_lossy(&strict.stderr));
         let name = vector.name;
-        match vector.outcome {
+        let recorded = match vector.outcome {
             Outcome::Opens(expected) => {
-                assert_eq!(code, Some(0), "{name}: {said}");
-                assert_eq!(strict.stdout, expected, "{name}");
+                if code != Some(0) || strict.stdout != expected {
+                    wrong.push(format!("{name}: {code:?}, another text, {said}"));
+                }
                 opened += 1;
+                continue;
             }
-            Outcome::Refused(_) => {
-                assert_ne!(code, Some(0), "{name}");
-                assert_eq!(strict.stdout, b"", "{name}");
-                refused += 1;
-            }
+            Outcome::Refused(recorded) => recorded.trim().parse::<i32>().unwrap(),
             Outcome::RefusedByMac(expected) => {
-                assert_eq!(code, Some(12), "{name}");
-                let lenient = machine.afterbay(arguments(&["--mac", "off"])).output().unwrap();
-                assert_eq!(lenient.stdout, expected, "{name}");
+                if run(&["--ignore-mac"]).stdout != expected {
+                    wrong.push(format!("{name}: another text with --ignore-mac"));
+                }
+                51
             }
+        };
+        let same_code = code == Some(recorded) || OTHER_CODES.contains(&name);
+        if !same_code || code == Some(0) || !strict.stdout.is_empty() {
+            wrong.push(format!("{name}: {code:?} for {recorded}: {said}"));
         }
+        refused += 1;
     }
-    assert!(opened > 50 && refused > 10, "{opened} {refused}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(opened > 100 && refused > 60, "{opened} {refused}");
+}
+
+/// The recorded bytes are those of `sops decrypt` with the same flags.
+#[test]
+fn the_flags_of_sops_work_as_in_sops() {
+    let machine = Machine::new();
+    let yaml = fixtures::sops::Vector::named("secret-encrypted-regex").unwrap();
+    machine.write("s.yaml", yaml.sealed);
+    machine.write("s.txt", yaml.sealed);
+    machine.write("keys.txt", yaml.identities());
+    let run = |flags: &[&str]| {
+        let fixed = ["decrypt", "--age-key-file", "keys.txt"];
+        machine.run(fixed.iter().chain(flags))
+    };
+    let whole = run(&["s.yaml"]);
+    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    for same in [
+        &["s.txt"][..],
+        &["s.txt", "--filename-override", "x.yaml"],
+        &["s.txt", "--input-type", "yaml", "--output-type", "yaml"],
+        &["s.yaml", "--output-type", "yaml"],
+        &["s.yaml", "--extract", ""],
+    ] {
+        assert_eq!(run(same).stdout, whole.stdout, "{same:?}");
+    }
+    let json = run(&["s.yaml", "--output-type", "json"]);
+    assert!(
+        json.stdout.starts_with("{\n\t\"apiVersion\": \"v1\""),
+        "{}",
+        json.stdout
+    );
+    assert_eq!(run(&["s.yaml", "--extract", r#"["kind"]"#]).stdout, "Secret");
+
+    assert_eq!(run(&["s.yaml", "--output", "plain.yaml"]).stdout, "");
+    let written = machine.path("plain.yaml");
+    assert_eq!(std::fs::read_to_string(&written).unwrap(), whole.stdout);
+    assert_eq!(
+        std::fs::metadata(&written).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+
+    for (flags, code, said) in [
+        (&["s.yaml", "-i"][..], 2, "--in-place is refused"),
+        (&["s.yaml", "--extract", "kind"], 91, "no path of a value"),
+        (
+            &["s.yaml", "--extract", r#"["nothing"]"#],
+            1,
+            "there is no such value",
+        ),
+        (
+            &["s.yaml", "--output-type", "dotenv"],
+            4,
+            "cannot be written as dotenv",
+        ),
+        (&["s.yaml", "--input-type", "json"], 1, "s.yaml:1:1"),
+        (&["missing.yaml"], 100, "missing.yaml"),
+        (&["keys.txt"], 1, "sops metadata not found"),
+    ] {
+        let ended = run(flags);
+        assert_eq!(ended.code, Some(code), "{flags:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{flags:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{flags:?}");
+    }
+    assert!(
+        run(&["s.yaml", "--output-type", "toml"])
+            .stderr
+            .contains("no store of that name")
+    );
 }
 
 #[test]
@@ -74,7 +162,7 @@ fn what_is_wrong_with_a_key_file_is_said_though_the_run_fails() {
     let keys = machine.write("keys.txt", fixtures::sops::OTHER_IDENTITIES);
     std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o644)).unwrap();
     let ended = machine.run(["decrypt", "sealed.yaml", "--age-key-file", "keys.txt"]);
-    assert_eq!(ended.code, Some(12), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(128), "{}", ended.stderr);
     assert!(
         ended
             .stderr
