@@ -20,6 +20,9 @@ pub use message::{Reply, Request, Response};
 /// Where every server answers with the counts of its requests as JSON; asking is not counted.
 pub const COUNTS_PATH: &str = "/fakes/counts";
 
+/// The names of a server that is asked at its own address.
+const OWN_NAMES: &[&str] = &["localhost", "127.0.0.1"];
+
 /// What answers the requests of a server.
 pub(crate) type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
@@ -56,18 +59,35 @@ impl Server {
         Self::start_at("127.0.0.1:0", Some(ca), handler)
     }
 
+    /// Serves HTTPS with a certificate for other names; who asks has to be led here ([`crate::connect::Proxy`]).
+    pub fn start_tls_as(
+        ca: &TestCa,
+        names: &[&str],
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::start_with("127.0.0.1:0", Some((ca, names)), handler)
+    }
+
     /// Serves at an address, `HOST:PORT`.
     pub fn start_at(
         address: &str,
         ca: Option<&TestCa>,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::start_with(address, ca.map(|ca| (ca, OWN_NAMES)), handler)
+    }
+
+    fn start_with(
+        address: &str,
+        tls: Option<(&TestCa, &[&str])>,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (url, tls) = match ca {
-            Some(ca) => {
-                let acceptor = TlsAcceptor::from(ca.server(&["localhost", "127.0.0.1"]));
+        let (url, tls) = match tls {
+            Some((ca, names)) => {
+                let acceptor = TlsAcceptor::from(ca.server(names));
                 (format!("https://localhost:{}", address.port()), Some(acceptor))
             }
             None => (format!("http://{address}"), None),

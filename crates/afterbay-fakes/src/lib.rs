@@ -3,7 +3,8 @@
 //! ```text
 //! http::Server ── Request ──► a service ──► Reply
 //!    │ counts what comes in, keeps what the real service would not take
-//!    └ tls::TestCa: HTTPS under a certificate of its own
+//!    ├ tls::TestCa: HTTPS under a certificate of its own
+//!    └ connect::Proxy: a client that insists on real names is led here
 //! ```
 //!
 //! A fake does what the service does (it encrypts, too, so that the real `sops` can be used with it) and what
@@ -12,5 +13,12 @@
 //! fails the test.
 
 pub mod aws;
+pub mod azure;
+pub mod connect;
+pub mod gcp;
 pub mod http;
+mod jwt;
+mod script;
+mod sealed;
 pub mod tls;
+pub mod vault;

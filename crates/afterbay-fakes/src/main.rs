@@ -7,6 +7,9 @@ use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
 
 use afterbay_fakes::aws::AwsFake;
+use afterbay_fakes::azure::{self, Azure};
+use afterbay_fakes::connect::Proxy;
+use afterbay_fakes::gcp::GcpKms;
 use afterbay_fakes::http::Server;
 use afterbay_fakes::tls::TestCa;
 use clap::{Args, Parser, Subcommand};
@@ -31,6 +34,10 @@ struct Cli {
 enum Service {
     /// AWS KMS and STS
     Aws(Aws),
+    /// Google Cloud KMS over REST; it takes the token `canary-gcp-token`
+    Gcp,
+    /// Azure Key Vault `shop.vault.azure.net` and its login service, always HTTPS; the line has a `proxy`, too
+    Azure,
 }
 
 #[derive(Debug, Args)]
@@ -58,7 +65,17 @@ fn main() -> io::Result<()> {
     match &cli.service {
         Service::Aws(aws) => {
             let fake = aws.start(&cli.listen, ca.as_ref())?;
-            serve(fake.server(), ca.as_ref())
+            serve(fake.server(), ca.as_ref(), None)
+        }
+        Service::Gcp => {
+            let fake = GcpKms::start_at(&cli.listen, ca.as_ref())?;
+            serve(fake.server(), ca.as_ref(), None)
+        }
+        Service::Azure => {
+            let ca = TestCa::new();
+            let fake = Azure::start_tls(&ca)?;
+            let proxy = Proxy::start(&azure::NAMES.map(|name| (name, fake.server())))?;
+            serve(fake.server(), Some(&ca), Some(&proxy))
         }
     }
 }
@@ -87,10 +104,13 @@ impl Aws {
 }
 
 /// Tells where the server is and waits for the end of standard input; then says what it should not have got.
-fn serve(server: &Server, ca: Option<&TestCa>) -> io::Result<()> {
+fn serve(server: &Server, ca: Option<&TestCa>, proxy: Option<&Proxy>) -> io::Result<()> {
     let mut line = json!({ "url": server.url() });
     if let Some(ca) = ca {
         line["ca"] = json!(ca.pem());
+    }
+    if let Some(proxy) = proxy {
+        line["proxy"] = json!(proxy.url());
     }
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
