@@ -1,11 +1,15 @@
 //! The environment of the process as a value, read in one place.
 
+mod cloud;
+
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use afterbay_manifest::SecretBytes;
+
+pub use cloud::CloudEnvironment;
 
 /// Variables of SOPS that name identities which cannot be used yet.
 const UNSUPPORTED: [&str; 3] = [
@@ -52,6 +56,8 @@ pub struct KeyEnvironment {
     pub ca_bundle: Option<PathBuf>,
     /// Variables that are set and cannot be followed, and what is said about each.
     pub ignored: Vec<(&'static str, &'static str)>,
+    /// Variables of Google Cloud, Azure and Vault.
+    pub cloud: CloudEnvironment,
     /// Names of variables that are set and that this version cannot use.
     pub unsupported: Vec<&'static str>,
 }
@@ -109,6 +115,7 @@ impl KeyEnvironment {
                 })
                 .map(|(name, _, reason)| (name, reason))
                 .collect(),
+            cloud: CloudEnvironment::from_lookup(&lookup),
             unsupported: UNSUPPORTED
                 .into_iter()
                 .filter(|name| lookup(name).is_some())
@@ -158,6 +165,7 @@ impl fmt::Debug for KeyEnvironment {
             no_proxy,
             ca_bundle,
             ignored,
+            cloud,
             unsupported,
         } = self;
         f.debug_struct("KeyEnvironment")
@@ -169,6 +177,7 @@ impl fmt::Debug for KeyEnvironment {
             .field("no_proxy", no_proxy)
             .field("ca_bundle", ca_bundle)
             .field("ignored", ignored)
+            .field("cloud", cloud)
             .field("unsupported", unsupported)
             .finish()
     }

@@ -1,5 +1,7 @@
 //! What the operator chooses.
 
+mod cloud;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +15,10 @@ use crate::KeyEnvironment;
 use crate::cache::{DataKeyCache, Identity};
 use crate::order::DecryptionOrder;
 use crate::pace::Rate;
+pub use cloud::{
+    AzureCredentials, AzureIdentity, AzureOptions, AzureProof, GcpCredentials, GcpOptions, VaultCredentials,
+    VaultOptions,
+};
 
 /// Where keys come from and what a file may ask for.
 #[derive(Debug)]
@@ -25,6 +31,12 @@ pub struct KeyOptions {
     pub rsa_keys: Vec<RsaKeySource>,
     /// How AWS KMS is called.
     pub kms: KmsOptions,
+    /// How Google Cloud KMS is called.
+    pub gcp: GcpOptions,
+    /// How Azure Key Vault is called.
+    pub azure: AzureOptions,
+    /// How Vault is called.
+    pub vault: VaultOptions,
     /// Kinds of keys that are tried before all others.
     pub decryption_order: DecryptionOrder,
     /// How many requests are worked on at the same time; zero counts as one.
@@ -43,6 +55,9 @@ impl KeyOptions {
             age_key_files: Vec::new(),
             rsa_keys: Vec::new(),
             kms: KmsOptions::default(),
+            gcp: GcpOptions::default(),
+            azure: AzureOptions::default(),
+            vault: VaultOptions::default(),
             decryption_order: DecryptionOrder::default(),
             // A service that answers in 20 ms is asked 3,200 times a second.
             concurrency: 64,
@@ -153,7 +168,7 @@ impl FixedCredentials {
     }
 }
 
-/// Limits of one unwrapping by KMS, and of one assumed role.
+/// Limits of one unwrapping by a key service, and of one request for credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsLimits {
     /// Until a connection stands.
@@ -180,7 +195,7 @@ impl Default for KmsLimits {
     }
 }
 
-/// The URL of an AWS endpoint: scheme, host and port, perhaps a path; no credentials in it.
+/// The URL of a service: scheme, host and port, perhaps a path; no credentials in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(String);
 

@@ -14,7 +14,9 @@ use futures::stream;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task;
 
+use crate::azure::AzureKeyVault;
 use crate::cache::{Identity, Lookup};
+use crate::gcp::GcpKms;
 use crate::identities::AgeIdentities;
 use crate::kms::Kms;
 use crate::note::KeyNote;
@@ -22,6 +24,7 @@ use crate::options::KeyOptions;
 use crate::outside_text::tame;
 use crate::pace::Pace;
 use crate::pkcs7::RsaKeys;
+use crate::vault::Vault;
 use plan::{Plan, take_reachable};
 
 /// Unwraps the data keys of one run. Key sources are read when the first key needs them, and once.
@@ -47,6 +50,9 @@ pub struct KeyRing {
     identities: OnceCell<Arc<AgeIdentities>>,
     rsa_keys: OnceCell<Arc<RsaKeys>>,
     kms: Kms,
+    gcp: GcpKms,
+    azure: AzureKeyVault,
+    vault: Vault,
     pace: Pace,
     counts: Counts,
     notes: Mutex<BTreeSet<KeyNote>>,
@@ -98,6 +104,9 @@ impl KeyRing {
             .collect();
         Self {
             kms: Kms::new(Arc::clone(&options)),
+            gcp: GcpKms::new(Arc::clone(&options)),
+            azure: AzureKeyVault::new(Arc::clone(&options)),
+            vault: Vault::new(Arc::clone(&options)),
             pace: Pace::new(options.rate),
             options,
             identities: OnceCell::new(),
@@ -169,6 +178,9 @@ impl KeyRing {
     fn is_away(&self, key: &WrappedKey) -> bool {
         match key {
             WrappedKey::AwsKms(key) => self.kms.is_away(key),
+            WrappedKey::GcpKms(_) => self.gcp.is_away(),
+            WrappedKey::AzureKeyVault(key) => self.azure.is_away(key),
+            WrappedKey::Vault(key) => self.vault.is_away(key),
             _ => false,
         }
     }
@@ -202,10 +214,19 @@ impl KeyRing {
                 let service = Box::pin(self.kms.unwrap(aws));
                 self.ask(key, self.kms.identity(aws), service).await
             }
-            WrappedKey::Pgp(_)
-            | WrappedKey::GcpKms(_)
-            | WrappedKey::AzureKeyVault(_)
-            | WrappedKey::Vault(_) => Err(vec![Attempt {
+            WrappedKey::GcpKms(gcp) => {
+                let service = Box::pin(self.gcp.unwrap(gcp));
+                self.ask(key, self.gcp.identity(gcp), service).await
+            }
+            WrappedKey::AzureKeyVault(azure) => {
+                let service = Box::pin(self.azure.unwrap(azure));
+                self.ask(key, self.azure.identity(azure), service).await
+            }
+            WrappedKey::Vault(vault) => {
+                let service = Box::pin(self.vault.unwrap(vault));
+                self.ask(key, self.vault.identity(vault), service).await
+            }
+            WrappedKey::Pgp(_) => Err(vec![Attempt {
                 with: key.kind().to_string(),
                 reason: "keys of this kind are not supported yet".to_owned(),
                 hint: Some("add an age or AWS KMS key and run `sops updatekeys`".to_owned()),

@@ -60,7 +60,7 @@ const TEST_ARROWS: [(&str, &[&str]); 2] = [
 ];
 
 /// Crates that only one of ours may link, by the start of their name.
-const OWNED: [(&str, &[&str], &str); 8] = [
+const OWNED: [(&str, &[&str], &str); 9] = [
     ("kube", &["afterbay-apply"], "only apply talks to the cluster"),
     (
         "k8s-openapi",
@@ -70,10 +70,11 @@ const OWNED: [(&str, &[&str], &str); 8] = [
     ("gix", &["afterbay-source"], "only source reads Git"),
     (
         "reqwest",
-        &["afterbay-source"],
-        "only source speaks HTTP by itself",
+        &["afterbay-source", "afterbay-keys"],
+        "only source and keys speak HTTP by themselves",
     ),
     ("aws-", &["afterbay-keys"], "only keys links cloud SDKs"),
+    ("google-", &["afterbay-keys"], "only keys links cloud SDKs"),
     (
         "granit-parser",
         &["afterbay-manifest"],

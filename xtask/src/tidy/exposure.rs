@@ -34,8 +34,21 @@ const ALLOWED: &[(&str, &str)] = &[
         "text in which tokens are looked for",
     ),
     (
+        "crates/afterbay-keys/src/azure/credentials.rs",
+        "secrets and certificates of Azure, for the token request",
+    ),
+    (
         "crates/afterbay-keys/src/cache.rs",
         "a data key is handed out again",
+    ),
+    ("crates/afterbay-keys/src/gcp.rs", "the checksum of the data key"),
+    (
+        "crates/afterbay-keys/src/gcp/credentials.rs",
+        "credentials are handed to the SDK",
+    ),
+    (
+        "crates/afterbay-keys/src/guarded.rs",
+        "tokens in headers that are marked sensitive; the URL of the proxy",
     ),
     ("crates/afterbay-keys/src/identities.rs", "identities are parsed"),
     (
@@ -46,7 +59,15 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/afterbay-keys/src/options.rs",
         "credentials are handed to the SDK",
     ),
+    (
+        "crates/afterbay-keys/src/options/cloud.rs",
+        "whose credentials they are, as a hash",
+    ),
     ("crates/afterbay-keys/src/pkcs7.rs", "private keys are parsed"),
+    (
+        "crates/afterbay-keys/src/vault/credentials.rs",
+        "the token of Vault, without white space",
+    ),
     ("crates/afterbay-manifest/src/key.rs", "definition"),
     ("crates/afterbay-manifest/src/node.rs", "definition"),
     (

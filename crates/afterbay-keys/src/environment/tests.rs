@@ -105,3 +105,26 @@ fn key_services_are_told_of() {
     );
     assert!(ignored(&[("SOPS_KEYSERVICE", ""), ("SOPS_ENABLE_LOCAL_KEYSERVICE", "true")]).is_empty());
 }
+
+#[test]
+fn variables_of_the_clouds_are_read_and_not_shown() {
+    let environment = KeyEnvironment::from_lookup(Platform::Unix, |name| {
+        let value = match name {
+            "HOME" => "/home/user",
+            "SOPS_GCP_KMS_ENDPOINT" => "https://user:canary@kms.example.com",
+            "GOOGLE_CREDENTIALS" | "AZURE_CLIENT_SECRET" | "VAULT_TOKEN" => "canary",
+            "VAULT_ADDR" => "",
+            _ => return None,
+        };
+        Some(value.into())
+    });
+    let cloud = &environment.cloud;
+    assert_eq!(cloud.vault_token_file, Some("/home/user/.vault-token".into()));
+    let gcloud = "/home/user/.config/gcloud/application_default_credentials.json";
+    assert_eq!(cloud.gcloud_file, Some(gcloud.into()));
+    assert_eq!(cloud.vault_address, None);
+    insta::assert_snapshot!(
+        format!("{cloud:?}"),
+        @r#"{"GOOGLE_CREDENTIALS", "SOPS_GCP_KMS_ENDPOINT", "AZURE_CLIENT_SECRET", "VAULT_TOKEN"}"#
+    );
+}
