@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use afterbay_keys::{
     Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, RsaKeySource,
+    VaultCredentials,
 };
 use afterbay_manifest::SecretBytes;
 use anyhow::Context as _;
@@ -14,6 +15,9 @@ const EYAML_VARIABLE: &str = "EYAML_PRIVATE_KEY";
 
 /// The variable with the order of kinds.
 const ORDER_VARIABLE: &str = "SOPS_DECRYPTION_ORDER";
+
+/// Where Kubernetes puts the token of a pod's service account.
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Flags of the keys stage. Identities themselves are never an argument.
 #[derive(Debug, Args)]
@@ -42,6 +46,39 @@ pub(crate) struct KeyArguments {
     /// AWS profiles that an encrypted file may name: `any`, `none`, or names separated by commas
     #[arg(long, value_name = "LIST", default_value = "any")]
     allow_profile: String,
+
+    /// Endpoint of Google Cloud KMS, instead of `SOPS_GCP_KMS_ENDPOINT` and Google's own
+    #[arg(long, value_name = "URL")]
+    gcp_kms_endpoint: Option<String>,
+
+    /// Azure Key Vault that an encrypted file may name though it is outside the domains of the cloud or at a private address (can be repeated)
+    #[arg(long, value_name = "URL")]
+    azure_key_vault: Vec<String>,
+
+    /// Address of Vault or OpenBao that an encrypted file may name, besides `VAULT_ADDR` and `SOPS_HC_VAULT_ALLOWLIST` (can be repeated)
+    #[arg(long, value_name = "URL")]
+    vault_address: Vec<String>,
+
+    /// File with the token for Vault, instead of `VAULT_TOKEN` and `~/.vault-token`
+    #[arg(long, value_name = "FILE")]
+    vault_token_file: Option<PathBuf>,
+
+    /// Role to log in to Vault with, as the Kubernetes service account of this pod
+    #[arg(long, value_name = "ROLE", conflicts_with = "vault_token_file")]
+    vault_kubernetes_role: Option<String>,
+
+    /// Where Vault has its Kubernetes method
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "kubernetes",
+        requires = "vault_kubernetes_role"
+    )]
+    vault_kubernetes_mount: String,
+
+    /// File with the token of the Kubernetes service account
+    #[arg(long, value_name = "FILE", default_value = SERVICE_ACCOUNT_TOKEN, requires = "vault_kubernetes_role")]
+    vault_kubernetes_token_file: PathBuf,
 }
 
 impl KeyArguments {
@@ -63,10 +100,11 @@ impl KeyArguments {
             });
         }
         options.decryption_order = self.decryption_order()?;
-        options.kms.endpoint = match &self.kms_endpoint {
-            Some(url) => Some(Endpoint::parse(url).context("--kms-endpoint")?),
-            None => None,
-        };
+        options.kms.endpoint = endpoint("--kms-endpoint", self.kms_endpoint.as_deref())?;
+        options.gcp.endpoint = endpoint("--gcp-kms-endpoint", self.gcp_kms_endpoint.as_deref())?;
+        options.azure.vaults = endpoints("--azure-key-vault", &self.azure_key_vault)?;
+        options.vault.addresses = endpoints("--vault-address", &self.vault_address)?;
+        options.vault.credentials = self.vault_credentials();
         options.kms.allow_role = allow(&self.allow_role);
         options.kms.allow_profile = allow(&self.allow_profile);
         Ok(options)
@@ -79,6 +117,28 @@ impl KeyArguments {
             None => std::env::var(ORDER_VARIABLE).unwrap_or_default().parse(),
         }
     }
+
+    fn vault_credentials(&self) -> VaultCredentials {
+        match (&self.vault_token_file, &self.vault_kubernetes_role) {
+            (Some(file), _) => VaultCredentials::TokenFile(file.clone()),
+            (None, Some(role)) => VaultCredentials::Kubernetes {
+                role: role.clone(),
+                mount: self.vault_kubernetes_mount.clone(),
+                token_file: self.vault_kubernetes_token_file.clone(),
+            },
+            (None, None) => VaultCredentials::Environment,
+        }
+    }
+}
+
+fn endpoint(flag: &'static str, url: Option<&str>) -> anyhow::Result<Option<Endpoint>> {
+    url.map(|url| Endpoint::parse(url).context(flag)).transpose()
+}
+
+fn endpoints(flag: &'static str, urls: &[String]) -> anyhow::Result<Vec<Endpoint>> {
+    urls.iter()
+        .map(|url| Endpoint::parse(url).context(flag))
+        .collect()
 }
 
 fn allow(text: &str) -> Allow {
