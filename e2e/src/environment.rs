@@ -14,6 +14,8 @@ pub struct Environment {
     pub lane: String,
     /// URL of a LocalStack KMS; without one, scenarios that need it are skipped.
     pub kms: Option<String>,
+    /// Address of an OpenBao dev server and its root token; without one, scenarios that need it are skipped.
+    pub vault: Option<(String, String)>,
     /// The `afterbay` binary.
     pub binary: PathBuf,
     /// Folder with the real `sops`, `age`, `age-keygen`, `kubectl`, `kustomize`.
@@ -39,6 +41,9 @@ impl Environment {
             kubeconfig: path("AFTERBAY_E2E_KUBECONFIG")?,
             lane: env::var("AFTERBAY_E2E_LANE").unwrap_or_else(|_| "existing".to_owned()),
             kms: env::var("AFTERBAY_E2E_KMS").ok().filter(|url| !url.is_empty()),
+            vault: env::var("AFTERBAY_E2E_VAULT")
+                .ok()
+                .zip(env::var("AFTERBAY_E2E_VAULT_TOKEN").ok()),
             binary: path("AFTERBAY_E2E_BINARY")?,
             tools: path("AFTERBAY_E2E_TOOLS")?,
             run_dir: path("AFTERBAY_E2E_RUN_DIR")?,

@@ -24,6 +24,7 @@ mod running;
 mod scenario;
 mod sops;
 pub mod tamper;
+mod transit;
 
 pub use binary::{Afterbay, Ended};
 pub use canary::Canary;
@@ -39,3 +40,4 @@ pub use runner::{Case, main};
 pub use running::{Running, wait_until};
 pub use scenario::{Outcome, Scenario};
 pub use sops::{AgeKey, Sops};
+pub use transit::Transit;

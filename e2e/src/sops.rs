@@ -1,5 +1,6 @@
 //! Files encrypted by the real `sops`, for keys made by the real `age-keygen`.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,6 +48,7 @@ pub struct Sops {
     program: PathBuf,
     home: PathBuf,
     kms: Option<String>,
+    variables: BTreeMap<String, String>,
 }
 
 impl Sops {
@@ -56,6 +58,7 @@ impl Sops {
             program: environment.tool("sops"),
             home: folder.join("sops-home"),
             kms: environment.kms.clone(),
+            variables: BTreeMap::new(),
         }
     }
 
@@ -63,6 +66,13 @@ impl Sops {
     #[must_use]
     pub fn with_kms(mut self, endpoint: &str) -> Self {
         self.kms = Some(endpoint.to_owned());
+        self
+    }
+
+    /// With one more environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -136,6 +146,7 @@ impl Sops {
         if let Some(endpoint) = &self.kms {
             command.env("AWS_ENDPOINT_URL", endpoint);
         }
+        command.envs(&self.variables);
         command
     }
 }

@@ -3,7 +3,9 @@
 mod control_plane;
 mod kind;
 mod kms;
+mod openbao;
 mod process;
+mod python;
 mod scenarios;
 
 use std::fs;
@@ -22,6 +24,7 @@ use crate::tools;
 use control_plane::ControlPlane;
 use kind::Kind;
 use kms::Kms;
+use openbao::OpenBao;
 use process::Watchdog;
 pub(crate) use scenarios::build_binary;
 
@@ -72,10 +75,14 @@ const SCENARIOS: [Program; 4] = [GIT, OPENSSL, ("strace", "strace"), ("setpriv",
 /// Runs the scenarios and says how many ended how.
 pub(crate) fn run(flags: &E2e) -> anyhow::Result<Counts> {
     let plan = Plan::new(flags, &tools::CLIENTS, &SCENARIOS)?;
+    if let Some(missing) = python::missing() {
+        bail!("cannot start, this is missing:\n  {missing}");
+    }
     let binary = scenarios::build_product(flags)?;
     let scenarios = scenarios::build()?;
     let environment = Environment::start(&plan, flags)?;
-    let counts = scenarios::run(&scenarios, &binary, &environment, flags);
+    let openbao = OpenBao::start(&environment.folder)?;
+    let counts = scenarios::run(&scenarios, &binary, &environment, &openbao, flags);
     if !counts.as_ref().is_ok_and(|counts| counts.failed == 0) {
         environment.keep_logs();
     }
@@ -83,6 +90,7 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<Counts> {
         environment.wait_for_enter();
     }
     let folder = environment.folder.clone();
+    drop(openbao);
     drop(environment);
     let counts = counts?;
     if counts.failed == 0 && !flags.keep {
@@ -274,7 +282,7 @@ fn refuse_if_missing(lane: Lane, kms: &str, needed: &[&str], programs: &[Program
         missing.extend(kind::missing());
     }
     match kms {
-        "process" => missing.extend(kms::missing_for_process()),
+        "process" => missing.extend(python::missing()),
         "container" if lane != Lane::Kind && !kind::docker_answers() => {
             missing.push("docker: no engine answers `docker info`; use --kms process".to_owned());
         }

@@ -5,7 +5,10 @@ mod changes_only_what_changed;
 mod converges_after_sigkill;
 mod decrypts_eyaml;
 mod decrypts_with_age;
+mod decrypts_with_azure_key_vault;
+mod decrypts_with_gcp_kms;
 mod decrypts_with_kms;
+mod decrypts_with_vault;
 mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
 mod integrity_policies;
@@ -46,6 +49,12 @@ const CASES: &[Case] = &[
     ("decrypts_eyaml", decrypts_eyaml::run),
     ("decrypts_with_age", decrypts_with_age::run),
     ("decrypts_with_kms", decrypts_with_kms::run),
+    (
+        "decrypts_with_azure_key_vault",
+        decrypts_with_azure_key_vault::run,
+    ),
+    ("decrypts_with_gcp_kms", decrypts_with_gcp_kms::run),
+    ("decrypts_with_vault", decrypts_with_vault::run),
     (
         "defers_what_waits_for_its_namespace",
         defers_what_waits_for_its_namespace::run,

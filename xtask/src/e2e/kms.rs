@@ -1,14 +1,13 @@
 //! LocalStack's KMS: as a process from a pinned Python environment, or as a container.
 
-use std::collections::hash_map::DefaultHasher;
 use std::fs;
-use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::process::{Server, Watchdog, free_port};
-use crate::shell::{check, e2e_target, find_program, output, root};
+use super::python;
+use crate::shell::{check, output};
 
 /// The release; the lock file and the image are of the same.
 const VERSION: &str = "4.10.0";
@@ -66,7 +65,7 @@ impl Kms {
 
     /// LocalStack as a process.
     pub(crate) fn process(folder: &Path) -> anyhow::Result<Self> {
-        let environment = environment()?;
+        let environment = python::environment("localstack")?;
         let port = free_port()?;
         let scratch = folder.join("localstack");
         fs::create_dir_all(&scratch)?;
@@ -152,62 +151,6 @@ impl Kms {
     }
 }
 
-/// What keeps the process from running, with the way out.
-pub(crate) fn missing_for_process() -> Option<String> {
-    let problem = "python3.11 with venv: needed for LocalStack; install Debian's python3.11-venv, or Python 3.11 by pyenv or uv";
-    python().is_none().then(|| problem.to_owned())
-}
-
 fn is_ready(port: u16) -> bool {
     super::http_get(port, "/_localstack/health").is_some_and(|body| body.contains("\"kms\""))
-}
-
-/// A Python 3.11: the lock file holds its wheels only.
-fn python() -> Option<PathBuf> {
-    let check = "import sys, venv; sys.exit(sys.version_info[:2] != (3, 11))";
-    let candidates = ["python3.11", "python3", "python"]
-        .into_iter()
-        .filter_map(|name| find_program(&[name]));
-    candidates.into_iter().find(|python| {
-        let mut command = Command::new(python);
-        command
-            .args(["-c", check])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    })
-}
-
-/// The virtual environment, made anew when the lock file has changed.
-fn environment() -> anyhow::Result<PathBuf> {
-    let lock = root().join("e2e/tools/localstack/requirements.txt");
-    let mut hasher = DefaultHasher::new();
-    fs::read(&lock)?.hash(&mut hasher);
-    let folder = e2e_target()
-        .join("tools")
-        .join(format!("localstack-{:016x}", hasher.finish()));
-    let stamp = folder.join(".complete");
-    if stamp.is_file() {
-        return Ok(folder);
-    }
-    eprintln!("installing LocalStack {VERSION} into a virtual environment");
-    let python = python().ok_or_else(|| anyhow::anyhow!("no Python 3.11"))?;
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    check(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
-    check(
-        Command::new(folder.join("bin/pip"))
-            .args([
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--require-hashes",
-                "--requirement",
-            ])
-            .arg(&lock),
-    )?;
-    fs::write(&stamp, "")?;
-    Ok(folder)
 }

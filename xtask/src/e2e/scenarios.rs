@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 
 use super::Environment;
+use super::openbao::{self, OpenBao};
 use super::process::Group;
 use crate::counts::Counts;
 use crate::flags::E2e;
@@ -66,6 +67,7 @@ pub(super) fn run(
     scenarios: &Path,
     binary: &Path,
     environment: &Environment,
+    openbao: &OpenBao,
     flags: &E2e,
 ) -> anyhow::Result<Counts> {
     let result = environment.folder.join("counts");
@@ -73,6 +75,8 @@ pub(super) fn run(
     command
         .env("AFTERBAY_E2E_KUBECONFIG", &environment.kubeconfig)
         .env("AFTERBAY_E2E_KMS", &environment.kms)
+        .env("AFTERBAY_E2E_VAULT", &openbao.address)
+        .env("AFTERBAY_E2E_VAULT_TOKEN", openbao::TOKEN)
         .env("AFTERBAY_E2E_LANE", environment.lane.name())
         .env("AFTERBAY_E2E_BINARY", binary)
         .env("AFTERBAY_E2E_TOOLS", tools::folder())
