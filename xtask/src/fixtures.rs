@@ -1,6 +1,7 @@
 //! `cargo xtask fixtures`: what the real tools made is remade and compared where every run makes the same bytes, and
 //! verified again where fresh keys make other bytes each time.
 
+mod age;
 mod data_keys;
 mod demo;
 mod scope;
@@ -19,13 +20,21 @@ use crate::shell::{check, find_program, output, root, target};
 use crate::tools;
 
 /// The pinned tools that made the fixtures.
-const TOOLS: [&str; 5] = ["sops", "age", "age-keygen", "kustomize", "kubectl"];
+const TOOLS: [&str; 6] = [
+    "sops",
+    "age",
+    "age-keygen",
+    "age-plugin-batchpass",
+    "kustomize",
+    "kubectl",
+];
 
 /// The programs taken from the machine, with the package that brings them.
-const MACHINE: [(&str, &str); 3] = [
+const MACHINE: [(&str, &str); 4] = [
     ("openssl", "openssl"),
     ("python3", "python3"),
     ("base64", "coreutils"),
+    ("ssh-keygen", "openssh-client"),
 ];
 
 /// What became of one set of fixtures.
@@ -40,6 +49,8 @@ const SETS: &[Set] = &[
     ("keys: identities", keys),
     ("keys: data keys and paddings", data_keys::verify),
     ("source: certificates", tls::verify),
+    ("age: keys of every kind", age::keys),
+    ("age: vectors of C2SP/CCTV", age::vectors),
     ("sops: every vector", sops),
     ("gcm: vectors by Go", gcm),
     ("decrypt: sealed files", decrypt),

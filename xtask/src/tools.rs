@@ -26,7 +26,7 @@ const KUBERNETES: &str = "-X k8s.io/component-base/version.gitVersion=v1.34.2 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34";
 
 /// Every pinned tool. The versions are in the modules' `go.mod`.
-pub(crate) const TOOLS: [GoTool; 8] = [
+pub(crate) const TOOLS: [GoTool; 9] = [
     GoTool {
         name: "etcd",
         module: "etcd",
@@ -73,6 +73,12 @@ pub(crate) const TOOLS: [GoTool; 8] = [
         name: "age-keygen",
         module: "age",
         package: "filippo.io/age/cmd/age-keygen",
+        ldflags: "",
+    },
+    GoTool {
+        name: "age-plugin-batchpass",
+        module: "age",
+        package: "filippo.io/age/cmd/age-plugin-batchpass",
         ldflags: "",
     },
 ];

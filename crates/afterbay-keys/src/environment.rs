@@ -11,12 +11,7 @@ use afterbay_manifest::SecretBytes;
 
 pub use cloud::CloudEnvironment;
 
-/// Variables of SOPS that name identities which cannot be used yet.
-const UNSUPPORTED: [&str; 3] = [
-    "SOPS_AGE_KEY_CMD",
-    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
-    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
-];
+use crate::options::PassphraseSource;
 
 /// Variables of SOPS that ask for what is not there, the value that asks, and what is said about it. `None` stands
 /// for any value.
@@ -37,13 +32,32 @@ const IGNORED: [(&str, Option<&[&str]>, &str); 2] = [
 /// Path of the identity file below the user's configuration directory, as SOPS has it.
 const KEYS_FILE: &str = "sops/age/keys.txt";
 
+/// Paths of the SSH keys that SOPS looks at, below the home directory.
+const SSH_KEYS: [&str; 2] = [".ssh/id_ed25519", ".ssh/id_rsa"];
+
+/// The variable with a passphrase of identity files and SSH keys. age has it for its own plugin `batchpass`.
+const PASSPHRASE: &str = "AGE_PASSPHRASE";
+
 /// What key lookup takes from the environment. Empty by default.
 #[derive(Default)]
 pub struct KeyEnvironment {
+    /// Whether the environment of a process was read at all. If so, messages list which of its variables are
+    /// not set.
+    pub is_read: bool,
     /// `SOPS_AGE_KEY`: identities, separated by white space.
     pub age_key: Option<SecretBytes>,
     /// `SOPS_AGE_KEY_FILE`: a file of identities, one a line.
     pub age_key_file: Option<PathBuf>,
+    /// `SOPS_AGE_KEY_CMD`: a command that prints identities, one a line.
+    pub age_key_command: Option<SecretBytes>,
+    /// `SOPS_AGE_SSH_PRIVATE_KEY_FILE`: a file with an SSH private key.
+    pub age_ssh_key_file: Option<PathBuf>,
+    /// `SOPS_AGE_SSH_PRIVATE_KEY_CMD`: a command that prints an SSH private key.
+    pub age_ssh_key_command: Option<SecretBytes>,
+    /// `AGE_PASSPHRASE`: a passphrase of identity files and SSH keys.
+    pub age_passphrase: Option<PassphraseSource>,
+    /// The SSH keys of the user, which need not exist.
+    pub user_ssh_key_files: Vec<PathBuf>,
     /// The identity file of the user, which need not exist; or why its place is not known.
     pub user_key_file: Option<Result<PathBuf, &'static str>>,
     /// Name of this machine, which roles are assumed under (`sops@NAME`).
@@ -58,8 +72,6 @@ pub struct KeyEnvironment {
     pub ignored: Vec<(&'static str, &'static str)>,
     /// Variables of Google Cloud, Azure and Vault.
     pub cloud: CloudEnvironment,
-    /// Names of variables that are set and that this version cannot use.
-    pub unsupported: Vec<&'static str>,
 }
 
 /// Which rule names the user's configuration directory.
@@ -93,14 +105,28 @@ impl KeyEnvironment {
     /// Reads variables through `lookup`, by the rules of `platform`.
     pub fn from_lookup(platform: Platform, lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let filled = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let secret = |text: OsString| SecretBytes::new(text.into_encoded_bytes());
+        let home = filled("HOME").map(PathBuf::from);
         Self {
-            age_key: lookup("SOPS_AGE_KEY").map(|text| SecretBytes::new(text.into_encoded_bytes())),
+            is_read: true,
+            age_key: lookup("SOPS_AGE_KEY").map(secret),
             age_key_file: lookup("SOPS_AGE_KEY_FILE").map(PathBuf::from),
+            age_key_command: filled("SOPS_AGE_KEY_CMD").map(secret),
+            age_ssh_key_file: lookup("SOPS_AGE_SSH_PRIVATE_KEY_FILE").map(PathBuf::from),
+            age_ssh_key_command: filled("SOPS_AGE_SSH_PRIVATE_KEY_CMD").map(secret),
+            age_passphrase: filled(PASSPHRASE).map(|text| PassphraseSource::Inline {
+                name: PASSPHRASE.to_owned(),
+                value: secret(text),
+            }),
+            user_ssh_key_files: home
+                .iter()
+                .flat_map(|home| SSH_KEYS.map(|key| home.join(key)))
+                .collect(),
             user_key_file: Some(user_key_file(platform, &lookup)),
             host_name: String::new(),
             https_proxy: filled("HTTPS_PROXY")
                 .or_else(|| filled("https_proxy"))
-                .map(|text| SecretBytes::new(text.into_encoded_bytes())),
+                .map(secret),
             no_proxy: filled("NO_PROXY")
                 .or_else(|| filled("no_proxy"))
                 .map(|text| text.to_string_lossy().into_owned()),
@@ -116,10 +142,6 @@ impl KeyEnvironment {
                 .map(|(name, _, reason)| (name, reason))
                 .collect(),
             cloud: CloudEnvironment::from_lookup(&lookup),
-            unsupported: UNSUPPORTED
-                .into_iter()
-                .filter(|name| lookup(name).is_some())
-                .collect(),
         }
     }
 }
@@ -157,8 +179,14 @@ fn user_key_file(
 impl fmt::Debug for KeyEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            is_read,
             age_key,
             age_key_file,
+            age_key_command,
+            age_ssh_key_file,
+            age_ssh_key_command,
+            age_passphrase,
+            user_ssh_key_files,
             user_key_file,
             host_name,
             https_proxy,
@@ -166,11 +194,16 @@ impl fmt::Debug for KeyEnvironment {
             ca_bundle,
             ignored,
             cloud,
-            unsupported,
         } = self;
         f.debug_struct("KeyEnvironment")
+            .field("is_read", is_read)
             .field("age_key", age_key)
             .field("age_key_file", age_key_file)
+            .field("age_key_command", age_key_command)
+            .field("age_ssh_key_file", age_ssh_key_file)
+            .field("age_ssh_key_command", age_ssh_key_command)
+            .field("age_passphrase", age_passphrase)
+            .field("user_ssh_key_files", user_ssh_key_files)
             .field("user_key_file", user_key_file)
             .field("host_name", host_name)
             .field("https_proxy", https_proxy)
@@ -178,7 +211,6 @@ impl fmt::Debug for KeyEnvironment {
             .field("ca_bundle", ca_bundle)
             .field("ignored", ignored)
             .field("cloud", cloud)
-            .field("unsupported", unsupported)
             .finish()
     }
 }

@@ -1,313 +1,364 @@
 //! age identities: where they come from and what they open.
+//!
+//! ```text
+//! AgeOptions, KeyEnvironment ──► Source { keys, or why there are none } ──► Opening ──► data key
+//!                                  │ X25519, post-quantum, SSH    first, and free
+//!                                  │ behind a passphrase          then, each unlocked once
+//!                                  │ plugins                      then, if they may run
+//!                                  └ commands                     last
+//! ```
+//!
+//! Each place is read once. SSH keys are read only when a file has a stanza for one.
 
+mod age_file;
+mod command;
+mod hybrid;
+mod key;
 mod line;
+mod passphrase;
+mod plugin;
+mod source;
+mod ssh;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use afterbay_manifest::{Attempt, DataKey, SecretBytes};
-use age::armor::ArmoredReader;
-use age::{DecryptError, Decryptor, Identity, x25519};
+use age::{DecryptError, Identity};
+use age_core::format::{FileKey, Stanza};
 use zeroize::Zeroizing;
 
-use crate::environment::KeyEnvironment;
-use crate::key_file;
 use crate::note::KeyNote;
+use crate::options::{AgeSource, KeyOptions};
 use crate::outside_text::tame_to;
-use line::{LineError, Separator};
+use age_file::OpenError;
+use command::KeyCommand;
+use key::{Effort, Means, Unwrapped};
+use line::Separator;
+use passphrase::Passphrases;
+use source::Source;
 
 /// Longest content of a wrapped key, in bytes: SOPS data keys have 32, Shamir shares 33.
 const MAX_DATA_KEY: usize = 1024;
 
-/// First line of an armored age file.
-const ARMOR: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
-
-/// How many public keys a message lists.
-const LISTED: usize = 4;
-
 const OFFER_HINT: &str = "offer an identity with --age-key-file, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY";
+
+const OFFER_SSH_HINT: &str =
+    "offer it with --age-key-file, SOPS_AGE_SSH_PRIVATE_KEY_FILE or ~/.ssh/id_ed25519";
+
+const RESTORE_HINT: &str = "restore the file from a revision that opens, or encrypt it again";
 
 /// Every identity offered to a run, by where it came from.
 pub(crate) struct AgeIdentities {
+    options: Arc<KeyOptions>,
+    passphrases: Passphrases,
     sources: Vec<Source>,
-}
-
-/// One place where identities were looked for.
-struct Source {
-    name: String,
-    identities: Vec<x25519::Identity>,
-    /// Why the source, or a line of it, could not be used.
-    problems: Vec<String>,
-    /// Why there was nothing to read; sets it apart from a source that is broken.
-    absent: Option<&'static str>,
+    /// SSH keys that nobody named as age identities.
+    ssh: OnceLock<Vec<Source>>,
+    commands: Vec<KeyCommand>,
+    ssh_command: Option<KeyCommand>,
+    /// Notes that came up after [`AgeIdentities::load`].
+    late_notes: Mutex<BTreeSet<KeyNote>>,
 }
 
 impl AgeIdentities {
-    /// Reads every source once: the files named explicitly, then what the environment names, then the
-    /// file of the user, as SOPS does. What is wrong goes to `notes`, and is kept for the failures.
-    pub(crate) fn load(
-        files: &[PathBuf],
-        environment: &KeyEnvironment,
-        notes: &mut BTreeSet<KeyNote>,
-    ) -> Self {
-        let mut read = BTreeSet::new();
-        let mut sources = Vec::new();
-        for path in files {
-            if read.insert(path.as_path()) {
-                sources.push(Source::file(path.display().to_string(), path, notes));
-            }
-        }
-        sources.push(environment.age_key.as_ref().map_or_else(
-            || Source::absent("SOPS_AGE_KEY".to_owned(), "not set"),
-            |text| {
-                Source::parse(
-                    "SOPS_AGE_KEY".to_owned(),
-                    text.expose_bytes(),
-                    Separator::WhiteSpace,
-                )
-            },
-        ));
-        match &environment.age_key_file {
-            Some(path) if read.insert(path) => {
-                let name = format!("SOPS_AGE_KEY_FILE ({})", path.display());
-                sources.push(Source::file(name, path, notes));
-            }
-            Some(_) => {}
-            None => sources.push(Source::absent("SOPS_AGE_KEY_FILE".to_owned(), "not set")),
-        }
-        match &environment.user_key_file {
-            Some(Ok(path)) if matches!(path.try_exists(), Ok(false)) => {
-                sources.push(Source::absent(path.display().to_string(), "no such file"));
-            }
-            Some(Ok(path)) if read.insert(path) => {
-                sources.push(Source::file(path.display().to_string(), path, notes));
-            }
-            Some(Err(reason)) => {
-                sources.push(Source::absent("the user's sops/age/keys.txt".to_owned(), reason));
-            }
-            Some(Ok(_)) | None => {}
-        }
-        sources.extend(
-            environment
-                .unsupported
-                .iter()
-                .map(|&name| Source::unsupported(name)),
+    /// Reads every source once: what the options name, then what the environment names, then the file of the
+    /// user, as SOPS does. What is wrong goes to `notes`, and is kept for the failures.
+    pub(crate) fn load(options: Arc<KeyOptions>, notes: &mut BTreeSet<KeyNote>) -> Self {
+        let mut sources = sources(&options, notes);
+        let environment = &options.environment;
+        let mut command = |name, line: &Option<SecretBytes>| {
+            let made = KeyCommand::new(name, line.as_ref()?.expose_bytes(), options.age.patience);
+            made.map_err(|reason| sources.push(Source::broken(name.to_owned(), reason.to_owned())))
+                .ok()
+        };
+        let commands = command("SOPS_AGE_KEY_CMD", &environment.age_key_command);
+        let ssh_command = command("SOPS_AGE_SSH_PRIVATE_KEY_CMD", &environment.age_ssh_key_command);
+        notes.extend(sources.iter().filter_map(unusable));
+        let passphrases = Passphrases::load(
+            options.age.passphrases.iter().chain(&environment.age_passphrase),
+            options.age.max_work_factor,
+            notes,
         );
-        for source in &sources {
-            notes.extend(source.problems.iter().map(|reason| KeyNote::SourceUnusable {
-                source: source.name.clone(),
-                reason: reason.clone(),
-            }));
+        Self {
+            passphrases,
+            sources,
+            ssh: OnceLock::new(),
+            commands: commands.into_iter().collect(),
+            ssh_command,
+            late_notes: Mutex::default(),
+            options,
         }
-        Self { sources }
     }
 
-    /// Opens an armored age file with whichever identity fits. As SOPS does, every identity is tried,
-    /// whatever recipient the entry names.
-    pub(crate) fn unwrap(&self, recipient: &str, enc: &str) -> Result<DataKey, Vec<Attempt>> {
-        let offered = || self.sources.iter().flat_map(|source| &source.identities);
-        if offered().next().is_none() {
-            return Err(self.nothing_offered(recipient));
-        }
-        let identities = offered().map(|identity| identity as &dyn Identity);
-        decrypt(enc, identities).map_err(|failure| match failure {
-            Failure::NoMatch => self.no_match(recipient),
+    /// Opens an armored age file with whichever identity fits. As SOPS does, every identity is tried, whatever
+    /// recipient the entry names. Returns what the report should say, too.
+    pub(crate) fn unwrap(
+        &self,
+        recipient: &str,
+        enc: &str,
+    ) -> (Result<DataKey, Vec<Attempt>>, BTreeSet<KeyNote>) {
+        let opening = Opening {
+            identities: self,
+            recipient,
+            troubles: Mutex::default(),
+        };
+        let opened = open(enc, &opening).map_err(|failure| match failure {
+            Failure::NoMatch => self.no_match(recipient, opening.into_troubles()),
             Failure::Damaged(reason) => vec![Attempt {
                 with: "age".to_owned(),
-                reason,
-                hint: Some("restore the file from a revision that opens, or encrypt it again".to_owned()),
+                reason: format!("the entry's enc {reason}"),
+                hint: Some(RESTORE_HINT.to_owned()),
             }],
+        });
+        let notes = std::mem::take(&mut *self.late_notes.lock().unwrap_or_else(PoisonError::into_inner));
+        (opened, notes)
+    }
+
+    fn means(&self) -> Means<'_> {
+        Means {
+            passphrases: &self.passphrases,
+            plugins: &self.options.age.plugins,
+            patience: self.options.age.patience,
+        }
+    }
+
+    /// SSH keys of the environment and the user, as SOPS looks for them.
+    fn ssh(&self) -> &[Source] {
+        self.ssh.get_or_init(|| {
+            let mut notes = BTreeSet::new();
+            let environment = &self.options.environment;
+            let mut sources = Vec::new();
+            let name = "SOPS_AGE_SSH_PRIVATE_KEY_FILE";
+            sources.extend(match &environment.age_ssh_key_file {
+                Some(path) => Some(Source::file(
+                    format!("{name} ({})", path.display()),
+                    path,
+                    &mut notes,
+                )),
+                None => environment
+                    .is_read
+                    .then(|| Source::absent(name.to_owned(), "not set")),
+            });
+            notes.extend(sources.iter().filter_map(unusable));
+            let found = environment.user_ssh_key_files.iter();
+            sources.extend(found.map(|path| existing_file(path, &mut notes)));
+            self.late_notes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(notes);
+            sources
         })
     }
 
-    /// What was looked at when no source had an identity.
-    fn nothing_offered(&self, recipient: &str) -> Vec<Attempt> {
-        let mut attempts = Vec::new();
-        for source in &self.sources {
-            attempts.extend(source.problem_attempts());
-            attempts.extend(
-                source
-                    .absent
-                    .map(|reason| attempt(&source.name, reason.to_owned())),
-            );
-            if source.problems.is_empty() && source.absent.is_none() {
-                attempts.push(attempt(&source.name, "holds no identity".to_owned()));
-            }
+    /// What each source offered when none of it fits, or what was looked at when there was nothing.
+    fn no_match(&self, recipient: &str, troubles: Vec<Attempt>) -> Vec<Attempt> {
+        let sources = || {
+            let ssh = self.ssh.get().map(Vec::as_slice).unwrap_or_default();
+            self.sources.iter().chain(ssh)
+        };
+        let nothing = sources().all(Source::is_empty);
+        let tell = |source: &Source| match source.failure() {
+            None if nothing => source.nothing(),
+            failure => failure,
+        };
+        let mut attempts: Vec<Attempt> = sources().filter_map(tell).collect();
+        for command in self.commands.iter().chain(&self.ssh_command) {
+            attempts.extend(command.printed(Source::failure).into_iter().flatten());
+            attempts.extend(command.failure(recipient).map(|(name, reason)| Attempt {
+                with: name.to_owned(),
+                reason,
+                hint: None,
+            }));
         }
-        if let Some(unsupported) = unsupported_recipient(recipient) {
-            attempts.push(unsupported);
-        } else if let Some(last) = attempts.last_mut() {
-            last.hint = Some(OFFER_HINT.to_owned());
+        attempts.extend(troubles);
+        if attempts.is_empty() {
+            attempts.push(Attempt {
+                with: "age".to_owned(),
+                reason: "no identity was offered".to_owned(),
+                hint: None,
+            });
         }
-        attempts
-    }
-
-    /// What each source offered, when none of it fits.
-    fn no_match(&self, recipient: &str) -> Vec<Attempt> {
-        let mut attempts = Vec::new();
-        for source in &self.sources {
-            if !source.identities.is_empty() {
-                let reason = format!("none of its identities fits: {}", source.listed());
-                attempts.push(attempt(&source.name, reason));
-            }
-            attempts.extend(source.problem_attempts());
-        }
-        if let Some(unsupported) = unsupported_recipient(recipient) {
-            attempts.push(unsupported);
-        } else if let Some(last) = attempts.last_mut() {
-            last.hint = Some(format!(
-                "the identity of {} is needed; {OFFER_HINT}",
-                tame_to(recipient, 80)
-            ));
+        if let Some(last) = attempts.last_mut().filter(|last| last.hint.is_none()) {
+            last.hint = Some(hint(recipient, self.options.environment.is_read));
         }
         attempts
     }
 }
 
-impl Source {
-    fn file(name: String, path: &Path, notes: &mut BTreeSet<KeyNote>) -> Self {
-        match key_file::read(path) {
-            Ok(file) => {
-                notes.extend(file.note);
-                Self::parse(name, &file.content, Separator::Line)
+/// Everything that is read at once.
+fn sources(options: &KeyOptions, notes: &mut BTreeSet<KeyNote>) -> Vec<Source> {
+    let environment = &options.environment;
+    let mut read = BTreeSet::new();
+    let mut sources = Vec::new();
+    for source in &options.age.identities {
+        match source {
+            AgeSource::File(path) if read.insert(path) => {
+                sources.push(Source::file(path.display().to_string(), path, notes));
             }
-            Err(reason) => Self::broken(name, reason),
-        }
-    }
-
-    /// One line that is no identity spoils the whole source, as with SOPS: who offers it has to know.
-    /// An identity of a kind that is not supported yet is named, and the others are used.
-    fn parse(name: String, text: &[u8], separator: Separator) -> Self {
-        let mut source = Self::empty(name);
-        for (number, parsed) in line::identities(text, separator) {
-            match parsed {
-                Ok(identity) => source.identities.push(identity),
-                Err(LineError::Unsupported(kind)) => source
-                    .problems
-                    .push(format!("line {number}: {kind} is not supported yet")),
-                Err(LineError::Invalid(reason)) => {
-                    return Self::broken(source.name, format!("line {number}: {reason}"));
-                }
+            AgeSource::File(_) => {}
+            AgeSource::Inline { name, text } => {
+                sources.push(Source::parse(name.clone(), text.expose_bytes()));
             }
         }
-        source
     }
-
-    fn unsupported(name: &str) -> Self {
-        Self::broken(name.to_owned(), "is set, and is not supported yet".to_owned())
-    }
-
-    fn broken(name: String, reason: String) -> Self {
-        Self {
-            problems: vec![reason],
-            ..Self::empty(name)
-        }
-    }
-
-    fn absent(name: String, reason: &'static str) -> Self {
-        Self {
-            absent: Some(reason),
-            ..Self::empty(name)
-        }
-    }
-
-    fn empty(name: String) -> Self {
-        Self {
-            name,
-            identities: Vec::new(),
-            problems: Vec::new(),
-            absent: None,
-        }
-    }
-
-    /// The public keys of its identities, which are no secret.
-    fn listed(&self) -> String {
-        let all = self
-            .identities
-            .iter()
-            .map(|identity| identity.to_public().to_string())
-            .collect::<BTreeSet<_>>();
-        let mut keys = all.iter().take(LISTED).cloned().collect::<Vec<_>>();
-        if all.len() > LISTED {
-            keys.push(format!("{} more", all.len() - LISTED));
-        }
-        keys.join(", ")
-    }
-
-    fn problem_attempts(&self) -> impl Iterator<Item = Attempt> {
-        self.problems
-            .iter()
-            .map(|reason| attempt(&self.name, reason.clone()))
-    }
-}
-
-fn attempt(with: &str, reason: String) -> Attempt {
-    Attempt {
-        with: with.to_owned(),
-        reason,
-        hint: None,
-    }
-}
-
-/// Names the kind of a recipient whose identities cannot be used yet.
-fn unsupported_recipient(recipient: &str) -> Option<Attempt> {
-    let kind = match recipient.trim() {
-        text if text.starts_with("ssh-ed25519") => "ssh-ed25519",
-        text if text.starts_with("ssh-rsa") => "ssh-rsa",
-        text if text.starts_with("age1pq1") => "age1pq (post-quantum hybrid)",
-        text if text.starts_with("age1") && text.matches('1').count() > 1 => "age plugin",
-        _ => return None,
+    let not_set = |name: &str| {
+        environment
+            .is_read
+            .then(|| Source::absent(name.to_owned(), "not set"))
     };
-    Some(Attempt {
-        with: "age".to_owned(),
-        reason: format!("recipients of kind {kind} are not supported yet"),
-        hint: Some("add an X25519 recipient (age1…) and run `sops updatekeys`".to_owned()),
+    let name = "SOPS_AGE_KEY";
+    sources.extend(match &environment.age_key {
+        Some(text) => Some(Source::parse_separated(
+            name.to_owned(),
+            text.expose_bytes(),
+            Separator::WhiteSpace,
+        )),
+        None => not_set(name),
+    });
+    let name = "SOPS_AGE_KEY_FILE";
+    sources.extend(match &environment.age_key_file {
+        Some(path) if read.insert(path) => {
+            Some(Source::file(format!("{name} ({})", path.display()), path, notes))
+        }
+        Some(_) => None,
+        None => not_set(name),
+    });
+    match &environment.user_key_file {
+        Some(Ok(path)) if read.insert(path) => sources.push(existing_file(path, notes)),
+        Some(Err(reason)) => {
+            sources.push(Source::absent("the user's sops/age/keys.txt".to_owned(), reason));
+        }
+        Some(Ok(_)) | None => {}
+    }
+    sources
+}
+
+/// A file that need not exist.
+fn existing_file(path: &Path, notes: &mut BTreeSet<KeyNote>) -> Source {
+    let name = path.display().to_string();
+    if matches!(path.try_exists(), Ok(false)) {
+        Source::absent(name, "no such file")
+    } else {
+        Source::file(name, path, notes)
+    }
+}
+
+fn unusable(source: &Source) -> Option<KeyNote> {
+    let reason = source.problem()?.to_owned();
+    Some(KeyNote::SourceUnusable {
+        source: source.name().to_owned(),
+        reason,
     })
+}
+
+/// Which identity is needed, and, to whoever can set variables, how to offer it.
+fn hint(recipient: &str, has_environment: bool) -> String {
+    let recipient = recipient.trim();
+    let shown = tame_to(recipient, 80);
+    let is_ssh = recipient.starts_with("ssh-");
+    let needed = match plugin_of(recipient) {
+        _ if recipient.is_empty() => None,
+        _ if is_ssh => Some(format!("the private key of {shown} is needed")),
+        Some(plugin) => Some(format!(
+            "the identity of {shown} is needed, and its plugin: --allow-age-plugin {}",
+            tame_to(plugin, 40)
+        )),
+        None => Some(format!("the identity of {shown} is needed")),
+    };
+    let offer = match (has_environment, is_ssh) {
+        (false, _) => None,
+        (true, true) => Some(OFFER_SSH_HINT.to_owned()),
+        (true, false) => Some(OFFER_HINT.to_owned()),
+    };
+    let parts: Vec<String> = needed.into_iter().chain(offer).collect();
+    if parts.is_empty() {
+        "offer an identity".to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
+
+/// The plugin of `age1NAME1…`. The data of a recipient have no `1` in them.
+fn plugin_of(recipient: &str) -> Option<&str> {
+    let (name, _) = recipient.strip_prefix("age1")?.rsplit_once('1')?;
+    (name != "pq").then_some(name)
+}
+
+/// Everything that may open one file, as one identity of the age library.
+struct Opening<'a> {
+    identities: &'a AgeIdentities,
+    recipient: &'a str,
+    /// Why identities that may fit could not be used.
+    troubles: Mutex<Vec<Attempt>>,
+}
+
+impl Opening<'_> {
+    fn try_source(&self, source: &Source, stanzas: &[Stanza], effort: Effort) -> Unwrapped {
+        source.unwrap(stanzas, effort, &self.identities.means(), |attempt| {
+            self.troubles
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(attempt);
+        })
+    }
+
+    fn try_command(&self, command: &KeyCommand, stanzas: &[Stanza]) -> Unwrapped {
+        command.unwrap(self.recipient, |source| {
+            Effort::ALL
+                .into_iter()
+                .find_map(|effort| self.try_source(source, stanzas, effort))
+        })
+    }
+
+    fn into_troubles(self) -> Vec<Attempt> {
+        self.troubles.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Identity for Opening<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        self.unwrap_stanzas(std::slice::from_ref(stanza))
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        let identities = self.identities;
+        let wants_ssh = ssh::is_asked_for(stanzas);
+        let ssh = if wants_ssh { identities.ssh() } else { &[] };
+        let sources = || identities.sources.iter().chain(ssh);
+        let by_effort = |effort| sources().find_map(|source| self.try_source(source, stanzas, effort));
+        // A command that prints age identities is of no use where only SSH keys are asked for.
+        let commands = identities.commands.iter();
+        let commands = commands.filter(|_| !stanzas.iter().all(ssh::is_stanza));
+        let ssh_command = identities.ssh_command.iter().filter(|_| wants_ssh);
+        Effort::ALL.into_iter().find_map(by_effort).or_else(|| {
+            commands
+                .chain(ssh_command)
+                .find_map(|command| self.try_command(command, stanzas))
+        })
+    }
 }
 
 /// Why a file did not open.
 enum Failure {
     NoMatch,
-    Damaged(String),
+    Damaged(&'static str),
 }
 
-fn decrypt<'a>(enc: &str, identities: impl Iterator<Item = &'a dyn Identity>) -> Result<DataKey, Failure> {
-    let damaged = |reason: &str| Failure::Damaged(reason.to_owned());
-    let enc = enc.trim();
-    if !enc.starts_with(ARMOR) {
-        return Err(damaged("the entry's enc is not an armored age file"));
-    }
-    // The armor reader wants its last line ended; YAML may have chomped it.
-    let input = enc.as_bytes().chain(b"\n".as_slice());
-    let decryptor = Decryptor::new(ArmoredReader::new(input)).map_err(failure)?;
-    let reader = decryptor.decrypt(identities).map_err(failure)?;
+fn open(enc: &str, identity: &dyn Identity) -> Result<DataKey, Failure> {
+    let failure = |error: OpenError| match error {
+        OpenError::NoMatch => Failure::NoMatch,
+        error => Failure::Damaged(error.reason()),
+    };
+    let file = age_file::dearmor(enc.as_bytes()).map_err(failure)?;
     let mut key = Zeroizing::new(Vec::with_capacity(MAX_DATA_KEY + 1));
-    reader
-        .take(MAX_DATA_KEY as u64 + 1)
-        .read_to_end(&mut key)
-        .map_err(|error| failure(DecryptError::Io(error)))?;
+    age_file::open(&file, identity, MAX_DATA_KEY, &mut key).map_err(failure)?;
     match key.len() {
-        0 => Err(damaged("the entry's enc holds no bytes")),
-        length if length > MAX_DATA_KEY => Err(damaged("the entry's enc holds more than a data key")),
+        0 => Err(Failure::Damaged("holds no bytes")),
+        length if length > MAX_DATA_KEY => Err(Failure::Damaged("holds more than a data key")),
         _ => Ok(DataKey::new(SecretBytes::new(std::mem::take(&mut *key)))),
     }
-}
-
-/// Our words for what the age library reports; its own follow the user's language.
-fn failure(error: DecryptError) -> Failure {
-    let reason = match error {
-        DecryptError::NoMatchingKeys => return Failure::NoMatch,
-        DecryptError::InvalidHeader => "the header of the entry's enc is invalid",
-        DecryptError::InvalidMac => "the header of the entry's enc was altered: its MAC does not match",
-        DecryptError::UnknownFormat => "the entry's enc has an unknown version of the age format",
-        DecryptError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the entry's enc is cut off"
-        }
-        DecryptError::Io(_) => "the armor or the payload of the entry's enc is damaged",
-        _ => "the payload of the entry's enc is damaged",
-    };
-    Failure::Damaged(reason.to_owned())
 }
 
 #[cfg(test)]

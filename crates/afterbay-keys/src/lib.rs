@@ -36,9 +36,9 @@ pub use cache::{CacheLimits, CacheMetrics, DataKeyCache};
 pub use environment::{CloudEnvironment, KeyEnvironment, Platform};
 pub use note::KeyNote;
 pub use options::{
-    Allow, AwsCredentials, AzureCredentials, AzureIdentity, AzureOptions, AzureProof, Endpoint,
-    EndpointError, FixedCredentials, GcpCredentials, GcpOptions, KeyOptions, KmsLimits, KmsOptions,
-    RsaKeySource, VaultCredentials, VaultOptions,
+    AgeOptions, AgeSource, Allow, AwsCredentials, AzureCredentials, AzureIdentity, AzureOptions, AzureProof,
+    Endpoint, EndpointError, FixedCredentials, GcpCredentials, GcpOptions, KeyOptions, KmsLimits, KmsOptions,
+    PassphraseSource, RsaKeySource, VaultCredentials, VaultOptions,
 };
 pub use order::{DecryptionOrder, DuplicateKind};
 pub use pace::Rate;

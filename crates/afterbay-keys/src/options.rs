@@ -1,5 +1,6 @@
 //! What the operator chooses.
 
+mod age;
 mod cloud;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::KeyEnvironment;
 use crate::cache::{DataKeyCache, Identity};
 use crate::order::DecryptionOrder;
 use crate::pace::Rate;
+pub use age::{AgeOptions, AgeSource, PassphraseSource};
 pub use cloud::{
     AzureCredentials, AzureIdentity, AzureOptions, AzureProof, GcpCredentials, GcpOptions, VaultCredentials,
     VaultOptions,
@@ -25,8 +27,8 @@ pub use cloud::{
 pub struct KeyOptions {
     /// The environment of the process, as a value.
     pub environment: KeyEnvironment,
-    /// Files with age identities, read besides those that the environment names.
-    pub age_key_files: Vec<PathBuf>,
+    /// age identities besides those that the environment names, and what they may use.
+    pub age: AgeOptions,
     /// RSA private keys for hiera-eyaml, in the order in which they are tried.
     pub rsa_keys: Vec<RsaKeySource>,
     /// How AWS KMS is called.
@@ -48,11 +50,11 @@ pub struct KeyOptions {
 }
 
 impl KeyOptions {
-    /// Options that use what the environment offers and nothing else.
+    /// Options that use what the environment offers; more can be put in beside it.
     pub fn new(environment: KeyEnvironment) -> Self {
         Self {
             environment,
-            age_key_files: Vec::new(),
+            age: AgeOptions::default(),
             rsa_keys: Vec::new(),
             kms: KmsOptions::default(),
             gcp: GcpOptions::default(),
@@ -64,6 +66,17 @@ impl KeyOptions {
             rate: Rate::default(),
             cache: Arc::default(),
         }
+    }
+
+    /// Options that take nothing from where the process runs: no variable, no file or command that a variable
+    /// names, no file of the user, no credentials of the machine. What is to be used has to be put in as a value.
+    pub fn explicit() -> Self {
+        let mut options = Self::new(KeyEnvironment::default());
+        options.kms.credentials = AwsCredentials::None;
+        options.gcp.credentials = GcpCredentials::None;
+        options.azure.credentials = AzureCredentials::None;
+        options.vault.credentials = VaultCredentials::None;
+        options
     }
 }
 

@@ -30,12 +30,12 @@ use plan::{Plan, take_reachable};
 /// Unwraps the data keys of one run. Key sources are read when the first key needs them, and once.
 ///
 /// ```
-/// use afterbay_keys::{KeyEnvironment, KeyOptions, KeyRing};
+/// use afterbay_keys::{AgeSource, KeyEnvironment, KeyOptions, KeyRing};
 /// use afterbay_manifest::{KeyRequest, WrappedKey};
 ///
 /// # async fn run(wrapped: WrappedKey) {
 /// let mut options = KeyOptions::new(KeyEnvironment::from_process());
-/// options.age_key_files.push("keys.txt".into());
+/// options.age.identities.push(AgeSource::File("keys.txt".into()));
 /// let ring = KeyRing::new(options);
 /// let request = KeyRequest::any_of("db/secret.yaml".to_owned(), vec![wrapped]);
 /// let keys = ring.unwrap_all(vec![request.clone()]).await;
@@ -274,14 +274,13 @@ impl KeyRing {
     async fn unwrap_age(&self, recipient: String, enc: String) -> Outcome {
         let load = async || {
             let options = Arc::clone(&self.options);
-            let load =
-                move |notes: &mut _| AgeIdentities::load(&options.age_key_files, &options.environment, notes);
-            self.load(load).await
+            self.load(move |notes: &mut _| AgeIdentities::load(options, notes))
+                .await
         };
         let identities = Arc::clone(self.identities.get_or_try_init(load).await?);
-        blocking(move || identities.unwrap(&recipient, &enc))
-            .await?
-            .map(|key| vec![key])
+        let (opened, notes) = blocking(move || identities.unwrap(&recipient, &enc)).await?;
+        self.lock_notes().extend(notes);
+        opened.map(|key| vec![key])
     }
 
     async fn unwrap_pkcs7(&self, encrypted_key: Vec<u8>, key_length: usize) -> Outcome {

@@ -2,7 +2,10 @@ module afterbay.dev/e2e/tools/age
 
 go 1.25.0
 
-require filippo.io/age v1.3.2
+require (
+	c2sp.org/CCTV/age v0.0.0-20260829155415-4448f2097b2d
+	filippo.io/age v1.3.2
+)
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect

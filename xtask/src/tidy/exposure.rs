@@ -52,6 +52,10 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("crates/afterbay-keys/src/identities.rs", "identities are parsed"),
     (
+        "crates/afterbay-keys/src/identities/passphrase.rs",
+        "passphrases are handed to the age library",
+    ),
+    (
         "crates/afterbay-keys/src/kms/http.rs",
         "the certificate bundle of the machine",
     ),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use afterbay_manifest::SecretBytes;
 
-use super::{KeyEnvironment, Platform};
+use super::{KeyEnvironment, PassphraseSource, Platform};
 
 fn environment(platform: Platform, variables: &[(&str, &str)]) -> KeyEnvironment {
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
@@ -76,7 +76,11 @@ fn takes_the_variables_of_sops() {
         &[
             ("SOPS_AGE_KEY", "canary"),
             ("SOPS_AGE_KEY_FILE", "/keys"),
-            ("SOPS_AGE_KEY_CMD", "print-key"),
+            ("SOPS_AGE_KEY_CMD", "print-key canary"),
+            ("SOPS_AGE_SSH_PRIVATE_KEY_FILE", "/ssh"),
+            ("SOPS_AGE_SSH_PRIVATE_KEY_CMD", "print-ssh canary"),
+            ("AGE_PASSPHRASE", "canary"),
+            ("HOME", "/home/ann"),
         ],
     );
     assert_eq!(
@@ -84,7 +88,22 @@ fn takes_the_variables_of_sops() {
         Some(b"canary".as_slice())
     );
     assert_eq!(environment.age_key_file.as_deref(), Some(Path::new("/keys")));
-    assert_eq!(environment.unsupported, ["SOPS_AGE_KEY_CMD"]);
+    let exposed = |secret: &Option<SecretBytes>| secret.as_ref().map(|secret| secret.expose_bytes().to_vec());
+    assert_eq!(
+        exposed(&environment.age_key_command).unwrap(),
+        b"print-key canary"
+    );
+    assert_eq!(environment.age_ssh_key_file.as_deref(), Some(Path::new("/ssh")));
+    assert_eq!(
+        exposed(&environment.age_ssh_key_command).unwrap(),
+        b"print-ssh canary"
+    );
+    assert!(matches!(
+        &environment.age_passphrase,
+        Some(PassphraseSource::Inline { name, value }) if name == "AGE_PASSPHRASE" && value.expose_bytes() == b"canary"
+    ));
+    let ssh_keys = ["/home/ann/.ssh/id_ed25519", "/home/ann/.ssh/id_rsa"].map(PathBuf::from);
+    assert_eq!(environment.user_ssh_key_files, ssh_keys);
     assert!(!format!("{environment:#?}").contains("canary"));
 }
 
@@ -127,4 +146,14 @@ fn variables_of_the_clouds_are_read_and_not_shown() {
         format!("{cloud:?}"),
         @r#"{"GOOGLE_CREDENTIALS", "SOPS_GCP_KMS_ENDPOINT", "AZURE_CLIENT_SECRET", "VAULT_TOKEN"}"#
     );
+}
+
+#[test]
+fn an_empty_command_is_none() {
+    let environment = environment(
+        Platform::Unix,
+        &[("SOPS_AGE_KEY_CMD", ""), ("AGE_PASSPHRASE", "")],
+    );
+    assert!(environment.age_key_command.is_none() && environment.age_passphrase.is_none());
+    assert!(environment.user_ssh_key_files.is_empty());
 }

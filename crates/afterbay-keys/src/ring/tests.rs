@@ -1,14 +1,15 @@
 //! The ring over local keys; the network has its own tests in `tests/kms`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use afterbay_manifest::{KeyKind, KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
+use afterbay_manifest::{AwsKmsKey, KeyKind, KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
 
 use super::KeyRing;
 use crate::environment::KeyEnvironment;
-use crate::options::{KeyOptions, RsaKeySource};
+use crate::options::{AgeSource, KeyOptions, RsaKeySource};
 
 const DATA_KEY: &[u8] = include_bytes!("../../tests/data/data-key.bin");
 
@@ -115,7 +116,7 @@ async fn keeps_every_failure_with_its_key() {
                     with: "SOPS_AGE_KEY",
                     reason: "none of its identities fits: age1wps4hpv5a4r2xzauvz36f7u4yclaqetkxsr8n3wsyr02rkhwmfds7yelh4",
                     hint: Some(
-                        "the identity of age1urjjzqqu6cg0nyhpf4ryxljm8jtqsn5kxmyx0dcuza50286zac0sgf86n7 is needed; offer an identity with --age-key-file, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY",
+                        "the identity of age1urjjzqqu6cg0nyhpf4ryxljm8jtqsn5kxmyx0dcuza50286zac0sgf86n7 is needed",
                     ),
                 },
             ],
@@ -185,9 +186,8 @@ async fn a_descriptor_is_read_once() {
         .unwrap();
     drop(writer);
     let mut options = KeyOptions::new(KeyEnvironment::default());
-    options
-        .age_key_files
-        .push(format!("/dev/fd/{}", reader.as_raw_fd()).into());
+    let descriptor = format!("/dev/fd/{}", reader.as_raw_fd());
+    options.age.identities.push(AgeSource::File(descriptor.into()));
     let ring = KeyRing::new(options);
     for _ in 0..2 {
         let keys = ring
@@ -196,6 +196,33 @@ async fn a_descriptor_is_read_once() {
         assert!(keys.outcome(&to_alice()).unwrap().is_ok());
     }
     assert!(ring.notes().is_empty());
+}
+
+#[tokio::test]
+async fn an_explicit_set_asks_nobody() {
+    let kms = WrappedKey::AwsKms(AwsKmsKey {
+        arn: "arn:aws:kms:eu-west-1:123456789012:key/1".to_owned(),
+        role: None,
+        context: BTreeMap::new(),
+        aws_profile: None,
+        ciphertext: vec![1],
+    });
+    let ring = KeyRing::new(KeyOptions::explicit());
+    let keys = ring
+        .unwrap_all(vec![request(vec![to_alice()]), request(vec![kms.clone()])])
+        .await;
+    let reasons = [to_alice(), kms].map(|key| {
+        let failure = keys.outcome(&key).unwrap().unwrap_err();
+        let attempts = failure.attempts.iter();
+        attempts
+            .map(|attempt| format!("{}: {}", attempt.with, attempt.reason))
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
+    insta::assert_snapshot!(reasons.join("\n"), @r"
+    age: no identity was offered
+    AWS KMS in eu-west-1: no credentials for AWS were given
+    ");
 }
 
 #[tokio::test]

@@ -3,14 +3,9 @@
 # random, so the files differ each time; `cargo xtask fixtures` opens them.
 set -eu
 cd "$(dirname "$0")"
-for name in alice bob hybrid; do
+for name in alice bob; do
   age -a -r "$(age-keygen -y "$name.agekey")" -o "to-$name.age" data-key.bin
 done
-# ssh-keygen reads no key that others can read.
-private=$(mktemp)
-trap 'rm "$private"' EXIT
-cat id_ed25519 >"$private"
-ssh-keygen -y -f "$private" | age -a -R - -o to-ssh.age data-key.bin
 
 wrap() { openssl pkeyutl -encrypt -inkey "$1" -pkeyopt "rsa_padding_mode:$2" -out "$3"; }
 wrap rsa-pkcs1.pem pkcs1 content-key-32.rsa <data-key.bin

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use afterbay_keys::{
-    Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, RsaKeySource,
-    VaultCredentials,
+    AgeSource, Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, PassphraseSource,
+    RsaKeySource, VaultCredentials,
 };
 use afterbay_manifest::SecretBytes;
 use anyhow::Context as _;
@@ -23,9 +23,17 @@ const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccou
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeyArguments {
-    /// File with age identities, besides `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE` and `~/.config/sops/age/keys.txt` (can be repeated)
+    /// File with age identities or an SSH private key, besides all that `sops` looks at (can be repeated)
     #[arg(long, value_name = "FILE")]
     age_key_file: Vec<PathBuf>,
+
+    /// File with a passphrase of protected identity files and SSH keys, besides `AGE_PASSPHRASE` (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    age_passphrase_file: Vec<PathBuf>,
+
+    /// age plugin that may be run: NAME for `age-plugin-NAME`; none if not given (can be repeated)
+    #[arg(long, value_name = "NAME")]
+    allow_age_plugin: Vec<String>,
 
     /// File with an RSA private key in PEM for hiera-eyaml tokens, besides `EYAML_PRIVATE_KEY` (can be repeated)
     #[arg(long, value_name = "FILE")]
@@ -85,7 +93,11 @@ impl KeyArguments {
     /// What the keys stage makes of the flags and the environment.
     pub(crate) fn options(&self) -> anyhow::Result<KeyOptions> {
         let mut options = KeyOptions::new(KeyEnvironment::from_process());
-        options.age_key_files.clone_from(&self.age_key_file);
+        let files = self.age_key_file.iter().cloned();
+        options.age.identities = files.map(AgeSource::File).collect();
+        let files = self.age_passphrase_file.iter().cloned();
+        options.age.passphrases = files.map(PassphraseSource::File).collect();
+        options.age.plugins.clone_from(&self.allow_age_plugin);
         options.rsa_keys = self
             .eyaml_private_key_file
             .iter()
