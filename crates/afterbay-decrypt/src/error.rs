@@ -8,7 +8,7 @@ use afterbay_manifest::{
 use afterbay_sops::{SopsError, SopsErrors};
 use thiserror::Error;
 
-use crate::{DecryptedParts, ExemptionReason, nested};
+use crate::{DecryptedParts, ExemptionReason, MessageFailure, nested};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -64,11 +64,8 @@ pub enum DecryptError {
         /// What was wrong with the keys themselves.
         failures: Vec<KeyFailure>,
     },
-    /// A token that is recognized and cannot be opened yet.
-    #[error(
-        "{place}: {object}: {path}: ENC[GPG,…] tokens of hiera-eyaml-gpg are not supported yet; encrypt the \
-         value with PKCS7"
-    )]
+    /// A token of hiera-eyaml-gpg did not open.
+    #[error("{place}: {object}: {path}: this ENC[GPG,…] token did not open: {reason}")]
     EyamlGpg {
         /// Where the value stands.
         place: Place,
@@ -76,6 +73,8 @@ pub enum DecryptError {
         object: ObjectRef,
         /// The key path.
         path: KeyPath,
+        /// Why.
+        reason: MessageFailure,
     },
     /// A SOPS file in an entry of a Secret cannot be read or opened.
     #[error(
@@ -301,7 +300,7 @@ impl fmt::Display for DecryptErrors {
 }
 
 /// The keys tried with their reasons, one a line.
-fn tried(failures: &[KeyFailure]) -> String {
+pub(crate) fn tried(failures: &[KeyFailure]) -> String {
     let mut text = String::new();
     for failure in failures {
         for attempt in &failure.attempts {

@@ -4,26 +4,34 @@
 //! "user=ENC[PKCS7,…];password=ENC[…]"  ──find──►  tokens  ──envelope──►  recipients, cipher, content
 //! ```
 //!
-//! The format (hiera-eyaml `lib/hiera/backend/eyaml`) has no integrity, and its key transport is
+//! A PKCS7 token is an envelope of its own: the format (hiera-eyaml `lib/hiera/backend/eyaml`) has no integrity, and its key transport is
 //! PKCS#1 v1.5. Whoever can tell *why* an envelope did not open can open envelopes, so nothing here
 //! tells: one outcome for every failure, reached by the same work for every candidate key.
+//!
+//! A GPG token (hiera-eyaml-gpg) is a whole OpenPGP message, which whoever unwraps keys opens to the value. It is
+//! protected against alteration, but not bound to its place.
 
 mod cipher;
 mod envelope;
+mod message;
 mod token;
 
-use afterbay_manifest::{DataKeys, KeyFailure, KeyRequest};
+use std::collections::BTreeSet;
+
+use afterbay_manifest::{DataKeys, Integrity, KeyFailure, KeyRequest};
 use zeroize::Zeroizing;
 
 use envelope::Envelope;
+use message::Message;
+pub use message::MessageFailure;
 use token::Scheme;
 pub(crate) use token::find_sealed;
 
 /// Why a scalar with tokens did not open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenFailure {
-    /// A token of a kind that is recognized and cannot be opened yet.
-    Gpg,
+    /// A GPG token did not open.
+    Message(MessageFailure),
     /// A PKCS7 token did not open. The failures say what was wrong with the keys themselves, not
     /// with the envelope; usually there are none.
     Envelope(Vec<KeyFailure>),
@@ -34,7 +42,7 @@ enum Piece<'a> {
     Text(&'a str),
     /// `None` where the envelope cannot be read.
     Pkcs7(Option<Envelope>),
-    Gpg,
+    Gpg(Message),
 }
 
 /// Whether a scalar holds at least one token that counts as hiera-eyaml.
@@ -49,14 +57,14 @@ pub(crate) fn is_sealed(text: &str) -> bool {
 pub(crate) fn key_requests(text: &str, subject: &str) -> Vec<KeyRequest> {
     let mut requests = Vec::new();
     for piece in pieces(text) {
-        let Piece::Pkcs7(Some(envelope)) = piece else {
-            continue;
+        let keys = match piece {
+            Piece::Text(_) | Piece::Pkcs7(None) => Vec::new(),
+            Piece::Pkcs7(Some(envelope)) => envelope.recipients,
+            Piece::Gpg(message) => message.key().into_iter().collect(),
         };
         requests.extend(
-            envelope
-                .recipients
-                .into_iter()
-                .map(|recipient| KeyRequest::any_of(subject.to_owned(), vec![recipient])),
+            keys.into_iter()
+                .map(|key| KeyRequest::any_of(subject.to_owned(), vec![key])),
         );
     }
     requests
@@ -68,6 +76,8 @@ pub(crate) struct OpenedScalar {
     pub(crate) value: Zeroizing<String>,
     /// What each token held, for scrubbing.
     pub(crate) tokens: Vec<Zeroizing<String>>,
+    /// What is known of each kind of token that was in it.
+    pub(crate) integrity: BTreeSet<Integrity>,
 }
 
 /// Opens every token and joins the results with the text between them; then one line end at the end
@@ -75,15 +85,24 @@ pub(crate) struct OpenedScalar {
 pub(crate) fn open(text: &str, keys: &DataKeys) -> Option<Result<OpenedScalar, TokenFailure>> {
     let mut value = Zeroizing::new(String::with_capacity(text.len()));
     let mut tokens = Vec::new();
+    let mut integrity = BTreeSet::new();
     let mut failure = None;
     for piece in pieces(text) {
         match piece {
             Piece::Text(text) => value.push_str(text),
-            Piece::Gpg => failure = Some(TokenFailure::Gpg),
+            Piece::Gpg(message) => match message.open(keys) {
+                Ok(opened) => {
+                    value.push_str(&opened);
+                    tokens.push(opened);
+                    integrity.insert(Integrity::Unbound);
+                }
+                Err(reason) => failure = failure.or(Some(TokenFailure::Message(reason))),
+            },
             Piece::Pkcs7(envelope) => {
                 if let Some(opened) = envelope.as_ref().and_then(|envelope| envelope.open(keys)) {
                     value.push_str(&opened);
                     tokens.push(opened);
+                    integrity.insert(Integrity::Unauthenticated);
                 } else {
                     let failures = envelope
                         .map(|envelope| envelope.key_failures(keys))
@@ -98,7 +117,11 @@ pub(crate) fn open(text: &str, keys: &DataKeys) -> Option<Result<OpenedScalar, T
         None if tokens.is_empty() => None,
         None => {
             chomp(&mut value);
-            Some(Ok(OpenedScalar { value, tokens }))
+            Some(Ok(OpenedScalar {
+                value,
+                tokens,
+                integrity,
+            }))
         }
     }
 }
@@ -109,7 +132,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     for token in token::find(text) {
         let piece = match token.scheme {
             Scheme::Pkcs7 => Piece::Pkcs7(Envelope::parse(token.body)),
-            Scheme::Gpg => Piece::Gpg,
+            Scheme::Gpg => Piece::Gpg(Message::parse(token.body)),
             // Without a scheme only the content tells whether it is a token.
             Scheme::Missing => match Envelope::parse(token.body) {
                 Some(envelope) => Piece::Pkcs7(Some(envelope)),

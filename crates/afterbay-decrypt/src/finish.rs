@@ -299,10 +299,14 @@ impl Pass<'_, '_> {
         };
         match eyaml::open(text, self.run.keys) {
             None => true,
-            Some(Ok(OpenedScalar { mut value, tokens })) => {
-                leaf.provenance = leaf
-                    .provenance
-                    .union(&self.ciphertext(Integrity::Unauthenticated));
+            Some(Ok(OpenedScalar {
+                mut value,
+                tokens,
+                integrity,
+            })) => {
+                for integrity in integrity {
+                    leaf.provenance = leaf.provenance.union(&self.ciphertext(integrity));
+                }
                 leaf.value = Value::Scalar(Scalar::String(std::mem::take(&mut *value)));
                 self.run
                     .values
@@ -320,7 +324,12 @@ impl Pass<'_, '_> {
     fn token_error(&self, failure: TokenFailure, place: Place) -> DecryptError {
         let (object, path) = (self.subject.reference.clone(), self.path.clone());
         match failure {
-            TokenFailure::Gpg => DecryptError::EyamlGpg { place, object, path },
+            TokenFailure::Message(reason) => DecryptError::EyamlGpg {
+                place,
+                object,
+                path,
+                reason,
+            },
             TokenFailure::Envelope(failures) => DecryptError::Eyaml {
                 place,
                 object,

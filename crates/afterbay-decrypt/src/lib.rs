@@ -35,6 +35,7 @@ mod tests;
 
 pub use error::{DecryptError, DecryptErrors, Leftover, Unfinished};
 pub use exemption::{Exemption, ExemptionReason};
+pub use eyaml::MessageFailure;
 pub use files::{SealedFiles, scan};
 pub use finish::finish;
 pub use objects::{SealedTokens, scan_objects};

@@ -41,7 +41,9 @@ pub struct Counts {
     pub sealed: usize,
     /// Those of them with a source whose SOPS MAC was not verified.
     pub mac_not_verified: usize,
-    /// Those of them with a source that has no integrity at all (hiera-eyaml).
+    /// Those of them with a source that is protected by itself and not bound to its place (hiera-eyaml GPG).
+    pub unbound: usize,
+    /// Those of them with a source that has no integrity at all (hiera-eyaml PKCS7).
     pub unauthenticated: usize,
     /// Leaves that came through a pipe and may have been sealed before it. They are not among the others.
     pub unknown: usize,
@@ -62,6 +64,7 @@ impl Counts {
         }
         self.sealed += 1;
         self.mac_not_verified += has(Integrity::MacNotVerified);
+        self.unbound += has(Integrity::Unbound);
         self.unauthenticated += has(Integrity::Unauthenticated);
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use afterbay_manifest::yaml::{Document, Table};
 use afterbay_manifest::{
-    DataKey, DataKeys, FileTree, KeyRequest, Node, Object, Origin, RenderedSet, Revision, SecretBytes,
-    TreePath, WrappedKey,
+    Attempt, DataKey, DataKeys, FileTree, KeyFailure, KeyRequest, Node, Object, Origin, RenderedSet,
+    Revision, SecretBytes, TreePath, WrappedKey,
 };
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rsa::PrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs8::DecodePrivateKey as _;
@@ -56,12 +58,16 @@ pub(crate) fn rsa_key(name: &str) -> PrivateKey {
 pub(crate) fn unwrap_all(requests: &[KeyRequest], private: &[PrivateKey]) -> DataKeys {
     let mut keys = DataKeys::default();
     for wrapped in requests.iter().flat_map(KeyRequest::keys) {
-        let WrappedKey::Pkcs7 {
-            encrypted_key,
-            key_length,
-        } = wrapped
-        else {
-            panic!("not of eyaml: {wrapped}")
+        let (encrypted_key, key_length) = match wrapped {
+            WrappedKey::Pkcs7 {
+                encrypted_key,
+                key_length,
+            } => (encrypted_key, key_length),
+            WrappedKey::Pgp(key) => {
+                open_message(&mut keys, wrapped, &key.message);
+                continue;
+            }
+            _ => panic!("not of eyaml: {wrapped}"),
         };
         let candidates = private.iter().map(|key| {
             let mut bytes = key.pkcs1v15_decrypt(encrypted_key).unwrap_or_default();
@@ -74,6 +80,37 @@ pub(crate) fn unwrap_all(requests: &[KeyRequest], private: &[PrivateKey]) -> Dat
         keys.opened(wrapped.id(), candidates);
     }
     keys
+}
+
+/// Knows what the messages of `fixtures/pgp` hold, and cannot open others.
+fn open_message(keys: &mut DataKeys, wrapped: &WrappedKey, message: &[u8]) {
+    if message == gpg_message() {
+        let content = SecretBytes::new(fixtures::pgp::CONTENT.to_vec());
+        return keys.opened(wrapped.id(), vec![DataKey::new(content)]);
+    }
+    let attempt = Attempt {
+        with: "keys.asc".to_owned(),
+        reason: "none of its keys fits".to_owned(),
+        hint: None,
+    };
+    let failure = KeyFailure {
+        key: wrapped.to_string(),
+        attempts: vec![attempt],
+    };
+    keys.failed(wrapped.id(), failure);
+}
+
+fn gpg_message() -> &'static [u8] {
+    let mut messages = fixtures::pgp::MESSAGES.iter();
+    messages
+        .find(|message| message.name == "binary.gpg")
+        .unwrap()
+        .bytes
+}
+
+/// The message as a token.
+pub(crate) fn gpg_token() -> String {
+    format!("ENC[GPG,{}]", BASE64_STANDARD.encode(gpg_message()))
 }
 
 /// A file of `fixtures/decrypt/sealed`.

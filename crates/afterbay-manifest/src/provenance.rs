@@ -13,6 +13,9 @@ pub enum Integrity {
     /// The SOPS MAC was not verified, because the operator said `warn` or `off`; the value itself
     /// passed AES-GCM.
     MacNotVerified,
+    /// The value itself is protected against alteration (OpenPGP), and nothing binds it to its place or to what
+    /// stands beside it: whoever can write the file can move it (hiera-eyaml GPG).
+    Unbound,
     /// The format has no integrity at all (hiera-eyaml PKCS7).
     Unauthenticated,
 }

@@ -147,6 +147,7 @@ fn opened(report: &DecryptReport) -> String {
             "values of Secrets that came as they are, so that nobody knows which were sealed",
         ),
         (counts.mac_not_verified, "from files whose MAC was not verified"),
+        (counts.unbound, "not bound to their place (hiera-eyaml GPG)"),
         (
             counts.unauthenticated,
             "unauthenticated (hiera-eyaml has no integrity)",
@@ -175,6 +176,7 @@ fn as_json(report: &RunReport, keys: &[KeyNote]) -> anyhow::Result<Value> {
         "files": files,
         "values": decrypt.counts.sealed,
         "macNotVerified": decrypt.counts.mac_not_verified,
+        "unbound": decrypt.counts.unbound,
         "unauthenticated": decrypt.counts.unauthenticated,
         "unknown": decrypt.counts.unknown,
         "exemptions": decrypt.exemptions.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -1,10 +1,11 @@
 //! Tokens made by OpenSSL and hiera-eyaml (`fixtures/eyaml`), and tokens nobody made.
 
+use afterbay_manifest::{DataKey, SecretBytes};
 use proptest::prelude::*;
 use rsa::PrivateKey;
 
 use super::*;
-use crate::testing::{fixture, rsa_key, token, token_names, unwrap_all};
+use crate::testing::{fixture, gpg_token, rsa_key, token, token_names, unwrap_all};
 
 /// What afterbay does not open although OpenSSL does; see the README of the fixtures.
 const NOT_OPENED: [&str; 4] = ["binary", "camellia", "indefinite", "oaep"];
@@ -109,15 +110,64 @@ fn other_tokens_and_other_text_are_left_alone() {
         assert!(open_with(text, &[]).is_none(), "{text}");
         assert!(!is_sealed(text), "{text}");
     }
-    assert_eq!(
-        open_with("ENC[gpg,aGVsbG8=]", &[]).unwrap().err(),
-        Some(TokenFailure::Gpg)
-    );
     let mixed = format!("a=ENC[VAULT,aGVsbG8=] b={}", token("lower-case"));
     assert_eq!(
         opened(&mixed, &[rsa_key("first.pkcs8")]).as_deref(),
         Some("a=ENC[VAULT,aGVsbG8=] b=one")
     );
+}
+
+/// A token of each scheme in one scalar. What the message holds is known; opening it is tested where keys are.
+#[test]
+fn messages_are_opened_where_they_stand() {
+    let gpg = gpg_token();
+    let private = [rsa_key("first.pkcs8")];
+    let mixed = format!(
+        "user={gpg};password={};again={}",
+        token("aes128"),
+        gpg.replace("GPG", "gpg")
+    );
+    let requests = key_requests(&mixed, "test");
+    assert_eq!(requests.len(), 3, "one for each token");
+    let keys = unwrap_all(&requests, &private);
+    let opened = open(&mixed, &keys).unwrap().unwrap();
+    assert_eq!(
+        opened.value.as_str(),
+        "user=the thirty-two bytes of a secret;password=opened with aes128;again=the thirty-two bytes of a secret"
+    );
+    assert_eq!(opened.tokens.len(), 3);
+    assert_eq!(
+        opened.integrity,
+        [Integrity::Unbound, Integrity::Unauthenticated]
+            .into_iter()
+            .collect()
+    );
+    let alone = open(&gpg, &keys).unwrap().unwrap();
+    assert_eq!(alone.integrity, [Integrity::Unbound].into_iter().collect());
+}
+
+#[test]
+fn a_message_that_does_not_open_says_why() {
+    let gpg = gpg_token();
+    let failure = |text: &str, keys: &DataKeys| match open(text, keys).unwrap().err() {
+        Some(TokenFailure::Message(failure)) => failure,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        failure("ENC[GPG,=====]", &DataKeys::default()),
+        MessageFailure::NotBase64
+    );
+    let message = key_requests(&gpg, "test")[0].groups[0][0].clone();
+    let mut keys = DataKeys::default();
+    keys.opened(message.id(), vec![DataKey::new(SecretBytes::new(vec![0xff]))]);
+    assert_eq!(failure(&gpg, &keys), MessageFailure::NotText);
+    let mut keys = DataKeys::default();
+    let reason = KeyFailure {
+        key: "pgp".to_owned(),
+        attempts: Vec::new(),
+    };
+    keys.failed(message.id(), reason.clone());
+    assert_eq!(failure(&gpg, &keys), MessageFailure::Keys(vec![reason]));
 }
 
 #[test]

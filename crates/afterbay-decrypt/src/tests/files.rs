@@ -21,6 +21,7 @@ fn a_secret_is_opened_where_it_stands() {
         Counts {
             sealed: 3,
             mac_not_verified: 0,
+            unbound: 0,
             unauthenticated: 0,
             unknown: 0,
         }
@@ -301,6 +302,7 @@ fn without_a_verified_mac_every_leaf_says_so() {
             Counts {
                 sealed: 5,
                 mac_not_verified: 5,
+                unbound: 0,
                 unauthenticated: 0,
                 unknown: 0,
             }

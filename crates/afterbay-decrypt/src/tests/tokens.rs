@@ -4,7 +4,7 @@ use afterbay_manifest::{Attempt, Integrity, KeyFailure, Sealed};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{render_text, token};
+use crate::testing::{gpg_token, render_text, token};
 
 fn secret(field: &str, value: &str) -> RenderedSet {
     render_text(&format!(
@@ -32,6 +32,7 @@ fn tokens_of_a_secret_are_opened() {
             Counts {
                 sealed: 1,
                 mac_not_verified: 0,
+                unbound: 0,
                 unauthenticated: 1,
                 unknown: 0,
             }
@@ -168,10 +169,39 @@ fn what_is_wrong_with_the_keys_is_said() {
 }
 
 #[test]
-fn gpg_tokens_are_named() {
+fn gpg_tokens_are_opened_and_not_bound() {
+    let value = format!("at {} and {}", gpg_token(), token("aes128"));
+    for (value, plain, unauthenticated) in [
+        (gpg_token(), "the thirty-two bytes of a secret", 0),
+        (
+            value,
+            "at the thirty-two bytes of a secret and opened with aes128",
+            1,
+        ),
+    ] {
+        let set = opened(secret("stringData", &value)).unwrap();
+        assert_eq!(text(&set.objects()[0], &["stringData", "a"]), plain);
+        let counts = Counts {
+            sealed: 1,
+            mac_not_verified: 0,
+            unbound: 1,
+            unauthenticated,
+        };
+        assert_eq!(set.counts(), counts);
+        assert_eq!(
+            set.scrubber().scrub("x:the thirty-two bytes of a secret:y"),
+            "x:[REDACTED]:y"
+        );
+    }
+}
+
+#[test]
+fn gpg_tokens_that_do_not_open_say_why() {
     insta::assert_snapshot!(errors_of(opened(secret("stringData", "ENC[GPG,hQEMA0o0]"))), @r#"
-    app.yaml:7:6: Secret/apps/s: stringData.a: ENC[GPG,…] tokens of hiera-eyaml-gpg are not supported yet; encrypt the value with PKCS7
+    app.yaml:7:6: Secret/apps/s: stringData.a: this ENC[GPG,…] token did not open: no OpenPGP key given opens it
+      pgp: keys.asc: none of its keys fits
     "#);
+    insta::assert_snapshot!(errors_of(opened(secret("stringData", "ENC[GPG,=]"))), @"app.yaml:7:6: Secret/apps/s: stringData.a: this ENC[GPG,…] token did not open: it is not base64 of an OpenPGP message; copy it again, whole");
 }
 
 #[test]
