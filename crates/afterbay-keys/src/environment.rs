@@ -60,6 +60,16 @@ pub struct KeyEnvironment {
     pub user_ssh_key_files: Vec<PathBuf>,
     /// The identity file of the user, which need not exist; or why its place is not known.
     pub user_key_file: Option<Result<PathBuf, &'static str>>,
+    /// `AFTERBAY_PGP_KEY`: OpenPGP secret keys, armored.
+    pub pgp_key: Option<SecretBytes>,
+    /// `AFTERBAY_PGP_PASSPHRASE`: the passphrase of OpenPGP keys.
+    pub pgp_passphrase: Option<SecretBytes>,
+    /// `GNUPGHOME`: the home of GnuPG.
+    pub gnupg_home: Option<PathBuf>,
+    /// `~/.gnupg`, read when `GNUPGHOME` is not set; it need not exist.
+    pub user_gnupg_home: Option<PathBuf>,
+    /// Whether `SOPS_GPG_EXEC` names a gpg, which is never started.
+    pub gpg_exec: bool,
     /// Name of this machine, which roles are assumed under (`sops@NAME`).
     pub host_name: String,
     /// `HTTPS_PROXY`: the proxy for AWS endpoints; it may hold a password.
@@ -123,6 +133,12 @@ impl KeyEnvironment {
                 .flat_map(|home| SSH_KEYS.map(|key| home.join(key)))
                 .collect(),
             user_key_file: Some(user_key_file(platform, &lookup)),
+            pgp_key: filled("AFTERBAY_PGP_KEY").map(|text| SecretBytes::new(text.into_encoded_bytes())),
+            pgp_passphrase: lookup("AFTERBAY_PGP_PASSPHRASE")
+                .map(|text| SecretBytes::new(text.into_encoded_bytes())),
+            gnupg_home: filled("GNUPGHOME").map(PathBuf::from),
+            user_gnupg_home: filled("HOME").map(|home| PathBuf::from(home).join(".gnupg")),
+            gpg_exec: filled("SOPS_GPG_EXEC").is_some(),
             host_name: String::new(),
             https_proxy: filled("HTTPS_PROXY")
                 .or_else(|| filled("https_proxy"))
@@ -188,6 +204,11 @@ impl fmt::Debug for KeyEnvironment {
             age_passphrase,
             user_ssh_key_files,
             user_key_file,
+            pgp_key,
+            pgp_passphrase,
+            gnupg_home,
+            user_gnupg_home,
+            gpg_exec,
             host_name,
             https_proxy,
             no_proxy,
@@ -205,6 +226,11 @@ impl fmt::Debug for KeyEnvironment {
             .field("age_passphrase", age_passphrase)
             .field("user_ssh_key_files", user_ssh_key_files)
             .field("user_key_file", user_key_file)
+            .field("pgp_key", pgp_key)
+            .field("pgp_passphrase", pgp_passphrase)
+            .field("gnupg_home", gnupg_home)
+            .field("user_gnupg_home", user_gnupg_home)
+            .field("gpg_exec", gpg_exec)
             .field("host_name", host_name)
             .field("https_proxy", https_proxy)
             .field("no_proxy", no_proxy)

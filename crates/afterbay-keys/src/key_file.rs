@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile, String> {
 }
 
 /// The system's reason without its number, in our letter case.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -3,6 +3,7 @@
 //! ```text
 //! KeyOptions ──► KeyRing ── unwrap_all(Vec<KeyRequest>) ──► DataKeys
 //!                   │  age identities   ─┐
+//!                   │  OpenPGP keys      │
 //!                   │  RSA private keys  ├─ each read once, when the first key asks for it
 //!                   │  AWS KMS clients   │   (DataKeyCache: what was opened before)
 //!                   │  GCP, Azure, Vault ─┘
@@ -27,6 +28,7 @@ mod options;
 mod order;
 mod outside_text;
 mod pace;
+mod pgp;
 mod pkcs7;
 mod ring;
 mod vault;
@@ -42,4 +44,5 @@ pub use options::{
 };
 pub use order::{DecryptionOrder, DuplicateKind};
 pub use pace::Rate;
+pub use pgp::{PgpKeySource, PgpOptions};
 pub use ring::{KeyMetrics, KeyRing};

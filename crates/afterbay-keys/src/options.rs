@@ -16,6 +16,7 @@ use crate::KeyEnvironment;
 use crate::cache::{DataKeyCache, Identity};
 use crate::order::DecryptionOrder;
 use crate::pace::Rate;
+use crate::pgp::PgpOptions;
 pub use age::{AgeOptions, AgeSource, PassphraseSource};
 pub use cloud::{
     AzureCredentials, AzureIdentity, AzureOptions, AzureProof, GcpCredentials, GcpOptions, VaultCredentials,
@@ -31,6 +32,8 @@ pub struct KeyOptions {
     pub age: AgeOptions,
     /// RSA private keys for hiera-eyaml, in the order in which they are tried.
     pub rsa_keys: Vec<RsaKeySource>,
+    /// Where OpenPGP keys come from, besides the environment.
+    pub pgp: PgpOptions,
     /// How AWS KMS is called.
     pub kms: KmsOptions,
     /// How Google Cloud KMS is called.
@@ -56,6 +59,7 @@ impl KeyOptions {
             environment,
             age: AgeOptions::default(),
             rsa_keys: Vec::new(),
+            pgp: PgpOptions::default(),
             kms: KmsOptions::default(),
             gcp: GcpOptions::default(),
             azure: AzureOptions::default(),

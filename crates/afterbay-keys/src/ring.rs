@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, WrappedKey};
+use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, KeyId, KeyRequest, PgpKey, WrappedKey};
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::{OnceCell, Semaphore};
@@ -23,6 +23,7 @@ use crate::note::KeyNote;
 use crate::options::KeyOptions;
 use crate::outside_text::tame;
 use crate::pace::Pace;
+use crate::pgp::PgpKeys;
 use crate::pkcs7::RsaKeys;
 use crate::vault::Vault;
 use plan::{Plan, take_reachable};
@@ -49,6 +50,7 @@ pub struct KeyRing {
     options: Arc<KeyOptions>,
     identities: OnceCell<Arc<AgeIdentities>>,
     rsa_keys: OnceCell<Arc<RsaKeys>>,
+    pgp_keys: OnceCell<Arc<PgpKeys>>,
     kms: Kms,
     gcp: GcpKms,
     azure: AzureKeyVault,
@@ -111,6 +113,7 @@ impl KeyRing {
             options,
             identities: OnceCell::new(),
             rsa_keys: OnceCell::new(),
+            pgp_keys: OnceCell::new(),
             counts: Counts::default(),
             notes: Mutex::new(notes),
         }
@@ -226,11 +229,7 @@ impl KeyRing {
                 let service = Box::pin(self.vault.unwrap(vault));
                 self.ask(key, self.vault.identity(vault), service).await
             }
-            WrappedKey::Pgp(_) => Err(vec![Attempt {
-                with: key.kind().to_string(),
-                reason: "keys of this kind are not supported yet".to_owned(),
-                hint: Some("add an age or AWS KMS key and run `sops updatekeys`".to_owned()),
-            }]),
+            WrappedKey::Pgp(key) => self.unwrap_pgp(key.clone()).await,
             WrappedKey::Unsupported(key) => Err(vec![Attempt {
                 with: key.kind.to_string(),
                 reason: tame(&key.reason),
@@ -281,6 +280,16 @@ impl KeyRing {
         let (opened, notes) = blocking(move || identities.unwrap(&recipient, &enc)).await?;
         self.lock_notes().extend(notes);
         opened.map(|key| vec![key])
+    }
+
+    async fn unwrap_pgp(&self, key: PgpKey) -> Outcome {
+        let load = async || {
+            let options = Arc::clone(&self.options);
+            let load = move |notes: &mut _| PgpKeys::load(&options.pgp, &options.environment, notes);
+            self.load(load).await
+        };
+        let keys = Arc::clone(self.pgp_keys.get_or_try_init(load).await?);
+        blocking(move || keys.unwrap(&key)).await?.map(|key| vec![key])
     }
 
     async fn unwrap_pkcs7(&self, encrypted_key: Vec<u8>, key_length: usize) -> Outcome {

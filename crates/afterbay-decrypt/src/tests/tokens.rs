@@ -186,6 +186,7 @@ fn gpg_tokens_are_opened_and_not_bound() {
             mac_not_verified: 0,
             unbound: 1,
             unauthenticated,
+            unknown: 0,
         };
         assert_eq!(set.counts(), counts);
         assert_eq!(

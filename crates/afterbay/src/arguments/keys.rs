@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use afterbay_keys::{
     AgeSource, Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, PassphraseSource,
-    RsaKeySource, VaultCredentials,
+    PgpKeySource, PgpOptions, RsaKeySource, VaultCredentials,
 };
 use afterbay_manifest::SecretBytes;
 use anyhow::Context as _;
@@ -38,6 +38,18 @@ pub(crate) struct KeyArguments {
     /// File with an RSA private key in PEM for hiera-eyaml tokens, besides `EYAML_PRIVATE_KEY` (can be repeated)
     #[arg(long, value_name = "FILE")]
     eyaml_private_key_file: Vec<PathBuf>,
+
+    /// File with OpenPGP secret keys, armored or binary, besides `AFTERBAY_PGP_KEY` (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pgp_key_file: Vec<PathBuf>,
+
+    /// File whose first line is the passphrase of OpenPGP keys, besides `AFTERBAY_PGP_PASSPHRASE` (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pgp_passphrase_file: Vec<PathBuf>,
+
+    /// Home of GnuPG instead of `GNUPGHOME` or `~/.gnupg`; read in process, no gpg is started (can be repeated)
+    #[arg(long, value_name = "DIR")]
+    gnupg_home: Vec<PathBuf>,
 
     /// Kinds of keys that are tried first, separated by commas (`age,pgp,kms,gcp_kms,azure_kv,hc_vault`); without it, the variable `SOPS_DECRYPTION_ORDER` is read [default: the cheapest first]
     #[arg(long, value_name = "LIST")]
@@ -111,6 +123,21 @@ impl KeyArguments {
                 pem,
             });
         }
+        options.pgp = PgpOptions {
+            keys: self
+                .pgp_key_file
+                .iter()
+                .cloned()
+                .map(PgpKeySource::File)
+                .collect(),
+            homes: self.gnupg_home.clone(),
+            passphrases: self
+                .pgp_passphrase_file
+                .iter()
+                .cloned()
+                .map(PassphraseSource::File)
+                .collect(),
+        };
         options.decryption_order = self.decryption_order()?;
         options.kms.endpoint = endpoint("--kms-endpoint", self.kms_endpoint.as_deref())?;
         options.gcp.endpoint = endpoint("--gcp-kms-endpoint", self.gcp_kms_endpoint.as_deref())?;
