@@ -1,5 +1,6 @@
 //! Keys: where they come from, and what a file may ask for.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use afterbay_keys::{
@@ -38,6 +39,10 @@ pub(crate) struct KeyArguments {
     /// File with an RSA private key in PEM for hiera-eyaml tokens, besides `EYAML_PRIVATE_KEY` (can be repeated)
     #[arg(long, value_name = "FILE")]
     eyaml_private_key_file: Vec<PathBuf>,
+
+    /// Variable with an RSA private key in PEM for hiera-eyaml tokens (can be repeated)
+    #[arg(long, value_name = "NAME")]
+    eyaml_private_key_env_var: Vec<String>,
 
     /// File with OpenPGP secret keys, armored or binary, besides `AFTERBAY_PGP_KEY` (can be repeated)
     #[arg(long, value_name = "FILE")]
@@ -116,13 +121,7 @@ impl KeyArguments {
             .cloned()
             .map(RsaKeySource::File)
             .collect();
-        if let Some(pem) = std::env::var_os(EYAML_VARIABLE) {
-            let pem = SecretBytes::new(pem.into_encoded_bytes());
-            options.rsa_keys.push(RsaKeySource::Inline {
-                name: EYAML_VARIABLE.to_owned(),
-                pem,
-            });
-        }
+        options.rsa_keys.extend(self.eyaml_variables()?);
         options.pgp = PgpOptions {
             keys: self
                 .pgp_key_file
@@ -147,6 +146,22 @@ impl KeyArguments {
         options.kms.allow_role = allow(&self.allow_role);
         options.kms.allow_profile = allow(&self.allow_profile);
         Ok(options)
+    }
+
+    /// The keys in variables: one that may be set, and those that are named and therefore must be.
+    fn eyaml_variables(&self) -> anyhow::Result<Vec<RsaKeySource>> {
+        let inline = |name: &str, pem: OsString| RsaKeySource::Inline {
+            name: name.to_owned(),
+            pem: SecretBytes::new(pem.into_encoded_bytes()),
+        };
+        let usual = std::env::var_os(EYAML_VARIABLE).map(|pem| Ok(inline(EYAML_VARIABLE, pem)));
+        let named = self.eyaml_private_key_env_var.iter().map(|name| {
+            let pem = std::env::var_os(name).with_context(|| {
+                format!("--eyaml-private-key-env-var: the variable {name} is not set; give the name of one that holds the key")
+            })?;
+            Ok(inline(name, pem))
+        });
+        usual.into_iter().chain(named).collect()
     }
 
     /// The flag comes before the variable, and an empty one before it, too, as with sops.
