@@ -58,11 +58,15 @@ fn join(
         let found = stored
             .iter()
             .position(|stored| is_same_point(&stored.public, &number));
-        reading.keys.push(match found {
+        let key = match found {
             Some(index) => OfferedKey::stored(public, stored.swap_remove(index)),
             None if reading.has(&public) => continue,
             None => OfferedKey::public_only(public),
-        });
+        };
+        // Keys that sign only have found their halves, and are of no use.
+        if key.encrypts() {
+            reading.keys.push(key);
+        }
     }
     let mut nameless = 0;
     for stored in stored {
@@ -96,7 +100,7 @@ fn is_same_point(one: &[u8], other: &[u8]) -> bool {
     bare(one) == bare(other)
 }
 
-/// The keys of a ring that messages can be encrypted to, each with the number it is found by.
+/// The keys of a ring, each with the number it is found by.
 fn public_ring(path: &Path) -> io::Result<Vec<(Vec<u8>, PublicSubkey)>> {
     let mut ring = Vec::new();
     File::open(path)?

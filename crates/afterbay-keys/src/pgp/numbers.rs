@@ -28,15 +28,20 @@ pub(crate) fn write(number: &[u8], out: &mut Vec<u8>) {
     out.extend(number);
 }
 
-/// The number or point that stands for a public key: the modulus of RSA, the point of ECDH, `y` of ElGamal.
-/// `None` for keys that encrypt nothing, and for what is not a key packet of version 4.
+/// The number or point that stands for a public key: the modulus of RSA, the point of a curve, `y` of DSA and
+/// ElGamal. `None` for what is not a key packet of version 4.
 pub(crate) fn of_public_key(packet: &[u8]) -> Option<Vec<u8>> {
     (packet.first()? == &4).then_some(())?;
     let parameters = packet.get(PARAMETERS..)?;
     let (skipped, parameters) = match PublicKeyAlgorithm::from(*packet.get(PARAMETERS - 1)?) {
-        PublicKeyAlgorithm::RSA | PublicKeyAlgorithm::RSAEncrypt => (0, parameters),
+        PublicKeyAlgorithm::RSA | PublicKeyAlgorithm::RSAEncrypt | PublicKeyAlgorithm::RSASign => {
+            (0, parameters)
+        }
         PublicKeyAlgorithm::ElgamalEncrypt | PublicKeyAlgorithm::Elgamal => (2, parameters),
-        PublicKeyAlgorithm::ECDH => (0, parameters.get(1 + usize::from(*parameters.first()?)..)?),
+        PublicKeyAlgorithm::DSA => (3, parameters),
+        PublicKeyAlgorithm::ECDH | PublicKeyAlgorithm::ECDSA | PublicKeyAlgorithm::EdDSALegacy => {
+            (0, parameters.get(1 + usize::from(*parameters.first()?)..)?)
+        }
         _ => return None,
     };
     let mut rest = parameters;

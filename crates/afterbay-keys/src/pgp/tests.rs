@@ -247,6 +247,28 @@ fn opens_what_sops_wrote() {
     assert_eq!(opened, 8);
 }
 
+/// sops before 2022 encrypted with a library that wrote the packet in parts of any length, which the format
+/// allows for the last part only.
+#[test]
+fn opens_packets_in_parts_that_are_too_short() {
+    let message = message("gnupg-2.2", "binary.gpg").bytes;
+    let keys = load(&with_file(file("gnupg-2.2/keys/rsa.asc")));
+    let at = message
+        .windows(3)
+        .position(|head| head[0] == 0xd2 && head[2] == 1)
+        .unwrap();
+    let (first, rest) = message[at + 2..].split_at(32);
+    let parts = [
+        &message[..=at],
+        &[0xe0 | 5],
+        first,
+        &[u8::try_from(rest.len()).unwrap()],
+        rest,
+    ]
+    .concat();
+    assert_eq!(open(&keys, &parts).as_deref(), Ok(CONTENT));
+}
+
 #[test]
 fn no_debug_text_shows_a_secret() {
     let options = and_passphrase(

@@ -5,11 +5,12 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use afterbay_manifest::{AwsKmsKey, KeyKind, KeyRequest, SecretBytes, UnsupportedKey, WrappedKey};
+use afterbay_manifest::{AwsKmsKey, KeyKind, KeyRequest, PgpKey, SecretBytes, UnsupportedKey, WrappedKey};
 
 use super::KeyRing;
 use crate::environment::KeyEnvironment;
 use crate::options::{AgeSource, KeyOptions, RsaKeySource};
+use crate::pgp::PgpKeySource;
 
 const DATA_KEY: &[u8] = include_bytes!("../../tests/data/data-key.bin");
 
@@ -71,6 +72,24 @@ async fn opens_keys_of_each_local_kind() {
     for request in &requests {
         assert_eq!(keys.first_open(request).unwrap()[0].expose_bytes(), DATA_KEY);
     }
+}
+
+#[tokio::test]
+async fn opens_openpgp_messages() {
+    let mut messages = fixtures::pgp::MESSAGES.iter();
+    let message = messages.find(|message| message.name == "to-cv25519.asc").unwrap();
+    let mut options = options();
+    options
+        .pgp
+        .keys
+        .push(PgpKeySource::File(message.key_file("cv25519")));
+    let request = request(vec![WrappedKey::Pgp(PgpKey {
+        fingerprint: "85D77543B3D624B63CEA9E6DBC17301B491B3F21".to_owned(),
+        message: message.bytes.to_vec(),
+    })]);
+    let keys = KeyRing::new(options).unwrap_all(vec![request.clone()]).await;
+    let opened = keys.first_open(&request).unwrap()[0].expose_bytes();
+    assert_eq!(opened, fixtures::pgp::CONTENT);
 }
 
 #[tokio::test]

@@ -101,11 +101,8 @@ fn passphrases() {
 #[expect(clippy::disallowed_methods, reason = "a home made for the test")]
 fn an_agent_or_a_card_has_the_secret_half() {
     let folder = tempfile::tempdir().unwrap();
-    fs::copy(
-        file("gnupg-2.2/home-plain/pubring.kbx"),
-        folder.path().join("pubring.kbx"),
-    )
-    .unwrap();
+    let ring = fs::read(file("gnupg-2.2/home-plain/pubring.kbx")).unwrap();
+    write(folder.path().join("pubring.kbx"), ring);
     let here = |text: String| text.replace(folder.path().to_str().unwrap(), "home");
     let home = with_home(folder.path().to_owned());
     insta::assert_snapshot!(here(failure(&home, to_rsa())), @"home: has the public half of key KEYID only; its secret half may be with an agent elsewhere (run `gpg --armor --export-secret-keys KEYID` where it is and offer the file with --pgp-key-file)");
