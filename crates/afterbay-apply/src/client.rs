@@ -4,8 +4,11 @@
 //! looks at a body. Its typed calls log what they cannot parse, and a Secret is among it; nothing in
 //! this crate uses them. What a server answers stays in types without `Debug` until it was scrubbed.
 
+mod hold;
 mod request;
 mod retry;
+mod said;
+mod wrote;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,10 +19,14 @@ use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use thiserror::Error;
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use wrote::Ledger;
 
+pub(crate) use hold::Hold;
 pub(crate) use request::{Method, Request, Response, query_value, segment};
 pub(crate) use retry::{Failure, Status, is_bad_input};
+pub(crate) use said::ServerText;
+pub use wrote::Wrote;
 
 /// How to reach a cluster.
 #[derive(Debug, Clone)]
@@ -97,6 +104,10 @@ pub struct Client {
     ahead: Arc<AtomicI64>,
     /// Whether the server has answered anything yet.
     answered: Arc<AtomicBool>,
+    /// What was written through this connection and its clones, since [`Client::counting`].
+    ledger: Arc<Ledger>,
+    /// What writes through this connection depend on.
+    hold: Option<Hold>,
 }
 
 /// Reads the kubeconfig and prepares a connection. Sends nothing.
@@ -125,6 +136,8 @@ pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
         deadline: Instant::now() + options.timeout,
         ahead: Arc::default(),
         answered: Arc::default(),
+        ledger: Arc::default(),
+        hold: None,
     })
 }
 
@@ -211,11 +224,45 @@ impl Client {
     /// Sends a request until it is answered, retrying what a second attempt may mend.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, Failure> {
         let response = retry::send(self, request).await?;
+        self.note_date(&response);
+        Ok(response)
+    }
+
+    /// Sends a request once, for an answer that is of use for a moment only.
+    pub(crate) async fn send_once(&self, request: &Request, limit: Duration) -> Result<Response, Failure> {
+        let response = timeout(limit, retry::once(self, request))
+            .await
+            .unwrap_or(Err(Failure::Slow { after: limit }))?;
+        self.note_date(&response);
+        Ok(response)
+    }
+
+    /// The same connection with its count of writes started anew.
+    pub(crate) fn counting(&self) -> Self {
+        Self {
+            ledger: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// What was written since [`Client::counting`].
+    pub(crate) fn wrote(&self) -> Wrote {
+        self.ledger.wrote()
+    }
+
+    /// The same connection, whose writes wait while the hold cannot be relied on.
+    pub(crate) fn while_held(&self, hold: Hold) -> Self {
+        Self {
+            hold: Some(hold),
+            ..self.clone()
+        }
+    }
+
+    fn note_date(&self, response: &Response) {
         if let Some(date) = response.date {
             let ahead = (date - OffsetDateTime::now_utc()).whole_seconds();
             self.ahead.store(ahead, Ordering::Relaxed);
         }
-        Ok(response)
     }
 
     /// Notes that the server is there, whatever it answered.
@@ -241,6 +288,8 @@ impl Client {
             deadline: Instant::now() + timeout,
             ahead: Arc::default(),
             answered: Arc::default(),
+            ledger: Arc::default(),
+            hold: None,
         }
     }
 }

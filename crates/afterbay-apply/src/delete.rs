@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use afterbay_manifest::{Revision, Scrubber};
 
-use crate::client::Client;
+use crate::client::{Client, Wrote};
 use crate::error::ApplyErrors;
-use crate::execute::{ApplyEvent, ApplyFailure, Pruned, keep_alive, prune, prune_report};
+use crate::execute::{ApplyEvent, ApplyFailure, Ending, Pruned, keep_alive, prune, prune_report};
 use crate::inventory::{Inventory, Key, Store};
 use crate::observe;
 use crate::order::is_namespace;
@@ -38,10 +38,17 @@ pub async fn delete(
     let Some(state) = inventory.state().filter(|_| inventory.exists()) else {
         return Ok(report);
     };
-    let failure = |errors, report: ApplyReport| Box::new(ApplyFailure { errors, report });
+    let client = &client.counting();
+    let failure = |errors, report, wrote: Wrote| {
+        Box::new(ApplyFailure {
+            errors,
+            report,
+            wrote,
+        })
+    };
     let members = match observe::members(client, &inventory, options).await {
         Ok(members) => members,
-        Err(errors) => return Err(failure(errors, report)),
+        Err(errors) => return Err(failure(errors, report, client.wrote())),
     };
     let mut steps = prunes(&[], &inventory, &members, Prune::Delete);
     release_home(&mut steps, state.parent.namespace());
@@ -55,11 +62,12 @@ pub async fn delete(
         events(ApplyEvent::Started { writes });
         let mut store = match Store::acquire(client, state, &state.entries).await {
             Ok(store) => store,
-            Err(error) => return Err(failure(error.into(), report)),
+            Err(error) => return Err(failure(error.into(), report, client.wrote())),
         };
+        let held = client.while_held(store.hold());
         errors = tokio::select! {
-            errors = prune(client, &steps, options, &scrubber, &mut pruned, events) => errors,
-            lost = keep_alive(client, Some(&mut store)) => vec![lost],
+            errors = prune(&held, &steps, options, &scrubber, &mut pruned, events) => errors,
+            lost = keep_alive(client, &mut store) => vec![lost],
         };
         let left: BTreeMap<_, _> = steps
             .iter()
@@ -74,16 +82,22 @@ pub async fn delete(
         };
         errors.extend(outcome.err());
     }
+    let errors = ApplyErrors::new(errors);
+    let ending = match options.mode {
+        Mode::DryRun => Ending::DryRun,
+        Mode::Write if errors.is_empty() => Ending::Done,
+        Mode::Write => Ending::Stopped(&errors),
+    };
     report.objects = steps
         .iter()
         .zip(&pruned)
-        .filter_map(|(step, pruned)| prune_report(step, pruned.as_ref(), report.dry_run))
+        .filter_map(|(step, pruned)| prune_report(step, pruned.as_ref(), ending))
         .collect();
     report.count();
     if errors.is_empty() {
         Ok(report)
     } else {
-        Err(failure(ApplyErrors::new(errors), report))
+        Err(failure(errors, report, client.wrote()))
     }
 }
 

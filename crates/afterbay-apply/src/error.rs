@@ -8,7 +8,7 @@ use std::time::Duration;
 use afterbay_manifest::{Finding, ObjectRef, Origin};
 use thiserror::Error;
 
-pub(crate) use refusal::{Quotes, global, refused};
+pub(crate) use refusal::{Quotes, Words, global, refused};
 
 /// The object an error is about, and where it was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,12 +9,12 @@ use std::fmt;
 use afterbay_manifest::ObjectRef;
 use tokio::time::sleep;
 
-pub(crate) use finish::prune_report;
+pub(crate) use finish::{Ending, prune_report};
 pub(crate) use prune::{Pruned, prune};
 
-use crate::client::Client;
+use crate::client::{Client, Wrote};
 use crate::error::{ApplyError, ApplyErrors, Subject};
-use crate::inventory::{RENEWAL, Store};
+use crate::inventory::{Renewal, Store};
 use crate::live::Verdict;
 use crate::order::Stage;
 use crate::plan::{ApplyPlan, Fate};
@@ -53,14 +53,16 @@ impl ApplyEvent<'_> {
     }
 }
 
-/// Something went wrong after the first write. What was done is in the report; nothing was pruned
+/// Something went wrong while the plan was carried out. What was done is in the report; nothing was pruned
 /// unless pruning itself is what went wrong.
 #[derive(Debug)]
 pub struct ApplyFailure {
     /// What went wrong.
     pub errors: ApplyErrors,
-    /// What was done before.
+    /// What was done before, and what was not reached.
     pub report: ApplyReport,
+    /// Whether anything was written at all, the inventory included.
+    pub wrote: Wrote,
 }
 
 impl fmt::Display for ApplyFailure {
@@ -79,6 +81,7 @@ pub async fn execute(
     plan: ApplyPlan,
     events: &mut dyn FnMut(ApplyEvent<'_>),
 ) -> Result<ApplyReport, Box<ApplyFailure>> {
+    let client = &client.counting();
     let mut run = Run::new(plan);
     if run.plan.options.mode == Mode::DryRun {
         return Ok(run.report());
@@ -86,7 +89,7 @@ pub async fn execute(
     if !run.has_work() {
         return match run.record_only(client).await {
             Ok(()) => Ok(run.report()),
-            Err(error) => Err(run.failure(vec![error])),
+            Err(error) => Err(run.failure(vec![error], client.wrote())),
         };
     }
     events(ApplyEvent::Started {
@@ -94,50 +97,32 @@ pub async fn execute(
     });
     let errors = run.write_home(client, events).await;
     if !errors.is_empty() {
-        return Err(run.failure(errors));
+        return Err(run.failure(errors, client.wrote()));
     }
-    let mut store = match &run.plan.state {
-        None => None,
+    let errors = match &run.plan.state {
+        None => run.write_all(client, events).await,
         Some(state) => match Store::acquire(client, state, &run.plan.union()).await {
-            Ok(store) => Some(store),
-            Err(error) => return Err(run.failure(vec![error])),
+            Ok(store) => run.write_held(client, store, events).await,
+            Err(error) => vec![error],
         },
     };
-    let mut errors = tokio::select! {
-        errors = run.write_all(client, events) => errors,
-        lost = keep_alive(client, store.as_mut()) => vec![lost],
-    };
-    let taken_over = errors
-        .iter()
-        .any(|error| matches!(error, ApplyError::TakenOver { .. }));
-    if let Some(store) = store.filter(|_| !taken_over) {
-        let entries = run.entries();
-        let revision = errors.is_empty().then(|| run.plan.revision()).flatten();
-        if let Err(error) = store.finish(client, &entries, revision.as_deref()).await {
-            errors.push(error);
-        }
-    }
     if errors.is_empty() {
         Ok(run.report())
     } else {
-        Err(run.failure(errors))
+        Err(run.failure(errors, client.wrote()))
     }
 }
 
-/// Renews the hold on the inventory until it is lost; without inventory there is nothing to lose.
-pub(crate) async fn keep_alive(client: &Client, store: Option<&mut Store>) -> ApplyError {
-    let Some(store) = store else {
-        return std::future::pending().await;
-    };
+/// Renews the hold on the inventory until it is lost. An outage does not end it: the writes wait until a
+/// renewal shows that nobody else has taken the inventory meanwhile.
+pub(crate) async fn keep_alive(client: &Client, store: &mut Store) -> ApplyError {
+    let mut last = Renewal::Done;
     loop {
-        sleep(RENEWAL).await;
-        if let Err(error) = store.renew(client).await {
-            if matches!(error, ApplyError::TakenOver { .. }) {
-                return error;
-            }
-            // The hold lasts for several renewals; a server away shows in the writes as well.
-            tracing::warn!(%error, "the hold on the inventory was not renewed");
-        }
+        sleep(store.pause(&last)).await;
+        last = match store.renew(client).await {
+            Ok(renewal) => renewal,
+            Err(error) => return error,
+        };
     }
 }
 
@@ -201,6 +186,27 @@ impl Run {
         }
         let revision = revision.or_else(|| state.parent.revision().map(str::to_owned));
         Store::record(client, state, &entries, revision.as_deref()).await
+    }
+
+    /// Everything between taking the inventory and leaving it.
+    async fn write_held(
+        &mut self,
+        client: &Client,
+        mut store: Store,
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
+        let held = client.while_held(store.hold());
+        let mut errors = tokio::select! {
+            errors = self.write_all(&held, events) => errors,
+            lost = keep_alive(client, &mut store) => vec![lost],
+        };
+        let is_taken_over = |error: &ApplyError| matches!(error, ApplyError::TakenOver { .. });
+        if !errors.iter().any(is_taken_over) {
+            let revision = errors.is_empty().then(|| self.plan.revision()).flatten();
+            let outcome = store.finish(client, &self.entries(), revision.as_deref()).await;
+            errors.extend(outcome.err());
+        }
+        errors
     }
 
     /// Stages in order; the first one that has an error is the last, and then nothing is pruned.
@@ -270,3 +276,6 @@ impl Run {
         errors
     }
 }
+
+#[cfg(test)]
+mod tests;

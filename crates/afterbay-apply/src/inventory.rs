@@ -8,6 +8,7 @@
 mod entry;
 mod holder;
 mod listing;
+mod look;
 mod parent;
 mod read;
 mod store;
@@ -18,9 +19,10 @@ use std::time::Duration;
 pub use entry::Entry;
 pub(crate) use entry::Key;
 pub use listing::{InventorySummary, inventories};
+pub use look::{InventoryView, look};
 pub(crate) use parent::{PART_OF, ParentState};
 pub use read::inventory;
-pub(crate) use store::Store;
+pub(crate) use store::{Renewal, Store};
 
 /// Which inventory, and how to behave when another run holds it.
 #[derive(Debug, Clone)]
@@ -74,8 +76,28 @@ pub enum Busy {
 
 /// How long a run that stopped renewing is believed to be alive.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
-/// How often a run says that it is alive.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(5);
+
+/// How a run keeps its hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// How often it says that it is alive.
+    pub(crate) renewal: Duration,
+    /// How long after that it still writes. Shorter than [`LEASE`], because the server's clock is known to
+    /// the second only and a write takes its time.
+    pub(crate) trusted: Duration,
+    /// How long it waits after a renewal that did not come through.
+    pub(crate) again: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            renewal: Duration::from_secs(5),
+            trusted: LEASE.saturating_sub(Duration::from_secs(3)),
+            again: Duration::from_secs(1),
+        }
+    }
+}
 
 /// What one set owned when it was read, and the guard against others that change it meanwhile.
 #[derive(Debug)]
@@ -88,6 +110,7 @@ pub(crate) struct State {
     pub(crate) parent: ParentState,
     pub(crate) entries: BTreeMap<Key, Entry>,
     pub(crate) holder: String,
+    pub(crate) pace: Pace,
 }
 
 impl Inventory {

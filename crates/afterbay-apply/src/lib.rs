@@ -9,6 +9,31 @@
 //! Everything is decided in [`plan`] from what [`observe`] was told: the server's dry-run of every object,
 //! held against what is there. [`execute`] writes what differs, stage by stage, and prunes last; a plan
 //! without differences sends no write at all.
+//!
+//! ```
+//! use afterbay_apply::{
+//!     ApplyOptions, ApplyReport, Busy, ConnectOptions, InventoryOptions, ParentKind, Prune,
+//! };
+//! use afterbay_normalize::NormalizedSet;
+//!
+//! async fn apply(set: NormalizedSet) -> Result<ApplyReport, Box<dyn std::error::Error>> {
+//!     let client = afterbay_apply::connect(&ConnectOptions::default()).await?;
+//!     let which = InventoryOptions {
+//!         name: "shop".to_owned(),
+//!         namespace: None,
+//!         parent: ParentKind::ConfigMap,
+//!         busy: Busy::Wait,
+//!         holder: "example".to_owned(),
+//!     };
+//!     let options = ApplyOptions { prune: Prune::Delete, ..ApplyOptions::default() };
+//!
+//!     let inventory = afterbay_apply::inventory(&client, &which).await?;
+//!     let live = afterbay_apply::observe(&client, &set, &inventory, &options).await?;
+//!     let plan = afterbay_apply::plan(set, &inventory, live, &options)?;
+//!     println!("{} objects to write or delete", plan.writes());
+//!     Ok(afterbay_apply::execute(&client, plan, &mut |_| ()).await?)
+//! }
+//! ```
 
 mod client;
 mod delete;
@@ -28,12 +53,13 @@ mod schema;
 mod scripted;
 mod wait;
 
-pub use client::{Client, ConnectError, ConnectOptions, connect};
+pub use client::{Client, ConnectError, ConnectOptions, Wrote, connect};
 pub use delete::delete;
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};
 pub use inventory::{
-    Busy, Entry, Inventory, InventoryOptions, InventorySummary, ParentKind, inventories, inventory,
+    Busy, Entry, Inventory, InventoryOptions, InventorySummary, InventoryView, ParentKind, inventories,
+    inventory, look,
 };
 pub use live::Live;
 pub use observe::observe;

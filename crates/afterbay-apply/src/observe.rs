@@ -336,7 +336,5 @@ fn deferred(
     Ok(Verdict::Deferred { waits_for })
 }
 
-/// A warning of the server about one object, scrubbed.
-pub(crate) fn warning(subject: &Subject, text: &str, scrubber: &Scrubber) -> String {
-    format!("{subject}: {}", scrubber.scrub(text))
-}
+#[cfg(test)]
+mod tests;

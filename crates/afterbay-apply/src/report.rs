@@ -9,7 +9,7 @@ use crate::error::Subject;
 
 /// What happened to one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub enum Action {
     /// It did not exist.
     Created,
@@ -21,6 +21,10 @@ pub enum Action {
     Pruned,
     /// It was left alone, for the reason given.
     Skipped,
+    /// It was refused, or writing or deleting it failed; the errors of the run say why.
+    Failed,
+    /// The run ended before its turn, or before its answer.
+    NotReached,
 }
 
 impl fmt::Display for Action {
@@ -31,6 +35,8 @@ impl fmt::Display for Action {
             Self::Unchanged => "unchanged",
             Self::Pruned => "pruned",
             Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::NotReached => "not reached",
         })
     }
 }
@@ -83,6 +89,7 @@ impl ObjectReport {
 
 /// How many objects had which outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Objects that did not exist.
     pub created: usize,
@@ -94,6 +101,10 @@ pub struct Counts {
     pub pruned: usize,
     /// Objects that were left alone.
     pub skipped: usize,
+    /// Objects that were refused, or whose write or deletion failed.
+    pub failed: usize,
+    /// Objects that the run did not come to.
+    pub not_reached: usize,
     /// Objects among them that could only be judged after others were written.
     pub deferred: usize,
 }
@@ -107,6 +118,8 @@ impl fmt::Display for Counts {
             unchanged,
             pruned,
             skipped,
+            failed,
+            not_reached,
             deferred: _,
         } = *self;
         let counts = [
@@ -115,6 +128,8 @@ impl fmt::Display for Counts {
             (unchanged, Action::Unchanged),
             (pruned, Action::Pruned),
             (skipped, Action::Skipped),
+            (failed, Action::Failed),
+            (not_reached, Action::NotReached),
         ];
         let parts: Vec<String> = counts
             .iter()
@@ -168,6 +183,8 @@ impl ApplyReport {
                 Action::Unchanged => counts.unchanged += 1,
                 Action::Pruned => counts.pruned += 1,
                 Action::Skipped => counts.skipped += 1,
+                Action::Failed => counts.failed += 1,
+                Action::NotReached => counts.not_reached += 1,
             }
             counts.deferred += usize::from(!object.deferred_for.is_empty());
         }

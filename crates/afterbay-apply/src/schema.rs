@@ -1,10 +1,15 @@
 //! Holds an object against the structural schema of its CRD, for kinds the server does not serve yet.
 //!
-//! Covered: `type`, `nullable`, `properties`, `additionalProperties`, `items`, `required`, `enum`, the
-//! bounds of numbers, lengths and counts, `pattern`, `allOf`, `anyOf`, `x-kubernetes-int-or-string`,
-//! `x-kubernetes-preserve-unknown-fields`, `x-kubernetes-embedded-resource`, and unknown fields.
-//! Not covered, and left to the server's dry-run of the stage: `format`, `not`, the "not more than one"
-//! half of `oneOf`, list keys, and CEL rules. What is reported here the server refuses as well.
+//! Defaults are filled in first, as the server does before it looks. Covered: `type`, `nullable`,
+//! `properties`, `additionalProperties`, `items`, `required`, `enum`, the bounds of numbers, lengths and
+//! counts, `pattern`, `allOf`, `anyOf`, `not` where its schema can be told for certain, keys of lists
+//! (`x-kubernetes-list-type`), `x-kubernetes-int-or-string`, `x-kubernetes-preserve-unknown-fields`,
+//! `x-kubernetes-embedded-resource`, and unknown fields. Not covered, and left to the server's dry-run of
+//! the stage: `format`, the "not more than one" half of `oneOf`, and CEL rules. What is reported here the
+//! server refuses as well.
+
+mod defaults;
+mod lists;
 
 use afterbay_manifest::KeyPath;
 use regex::Regex;
@@ -21,7 +26,9 @@ pub(crate) fn check(object: &Value, schema: &Value, unknown: UnknownFields) -> V
         problems: Vec::new(),
         unknown,
     };
-    check.value(&KeyPath::root(), object, schema, Place::Resource);
+    let mut object = object.clone();
+    defaults::fill(&mut object, schema);
+    check.value(&KeyPath::root(), &object, schema, Place::Resource);
     check.problems.truncate(LISTED);
     check.problems
 }
@@ -36,8 +43,18 @@ struct Check {
 enum Place {
     Resource,
     Field,
-    /// Inside `allOf` or `anyOf`, which say nothing about which fields exist.
+    /// Inside `allOf`, `anyOf`, `oneOf` or `not`, which say nothing about which fields exist.
     Junctor,
+}
+
+impl Place {
+    /// Where a field or item is whose parent is here.
+    fn below(self) -> Self {
+        match self {
+            Self::Resource | Self::Field => Self::Field,
+            Self::Junctor => Self::Junctor,
+        }
+    }
 }
 
 impl Check {
@@ -61,7 +78,7 @@ impl Check {
         self.one_of_listed(path, value, schema);
         match value {
             Value::Object(fields) => self.object(path, fields, schema, place),
-            Value::Array(items) => self.array(path, items, schema),
+            Value::Array(items) => self.array(path, items, schema, place),
             Value::String(text) => self.string(path, text, schema),
             Value::Number(number) => self.number(path, number, schema),
             Value::Null | Value::Bool(_) => {}
@@ -99,7 +116,7 @@ impl Check {
         let Some(listed) = schema["enum"].as_array() else {
             return;
         };
-        if !listed.contains(value) {
+        if !listed.iter().any(|other| is_same(other, value)) {
             let listed: Vec<_> = listed.iter().map(ToString::to_string).collect();
             self.say(path, format!("must be one of {}", listed.join(", ")));
         }
@@ -113,12 +130,7 @@ impl Check {
             .flatten()
             .filter_map(Value::as_str)
         {
-            let has_default = properties.is_some_and(|known| {
-                known
-                    .get(name)
-                    .is_some_and(|property| property.get("default").is_some())
-            });
-            if !fields.contains_key(name) && !has_default {
+            if !fields.contains_key(name) {
                 self.say(&path.key(name), "is required");
             }
         }
@@ -137,11 +149,7 @@ impl Check {
                 continue;
             }
             let path = path.key(name);
-            let below = if place == Place::Junctor {
-                place
-            } else {
-                Place::Field
-            };
+            let below = place.below();
             match properties.and_then(|known| known.get(name)) {
                 Some(property) => self.value(&path, value, property, below),
                 None if additional.is_object() => self.value(&path, value, additional, below),
@@ -154,12 +162,15 @@ impl Check {
         }
     }
 
-    fn array(&mut self, path: &KeyPath, items: &[Value], schema: &Value) {
+    fn array(&mut self, path: &KeyPath, items: &[Value], schema: &Value, place: Place) {
         self.count(path, items.len(), schema, ["minItems", "maxItems"], "items");
+        for (index, problem) in lists::problems(items, schema) {
+            self.say(&path.index(index), problem);
+        }
         let schema = &schema["items"];
         if schema.is_object() {
             for (index, item) in items.iter().enumerate() {
-                self.value(&path.index(index), item, schema, Place::Field);
+                self.value(&path.index(index), item, schema, place.below());
             }
         }
     }
@@ -175,8 +186,8 @@ impl Check {
         let Some(pattern) = schema["pattern"].as_str() else {
             return;
         };
-        // Outside ASCII, Go's classes and ours differ.
-        if !pattern.is_ascii() || !text.is_ascii() {
+        // Outside ASCII, and about the vertical tab, Go's classes and ours differ.
+        if !pattern.is_ascii() || !text.is_ascii() || text.contains('\u{b}') {
             return;
         }
         if Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)) {
@@ -234,18 +245,60 @@ impl Check {
             let Some(alternatives) = schema[name].as_array().filter(|list| !list.is_empty()) else {
                 continue;
             };
-            let fits = alternatives.iter().any(|part| {
-                let mut check = Self {
-                    problems: Vec::new(),
-                    unknown: self.unknown,
-                };
-                check.value(path, value, part, Place::Junctor);
-                check.problems.is_empty()
-            });
-            if !fits {
+            if !alternatives.iter().any(|part| self.fits(path, value, part)) {
                 self.say(path, format!("fits none of the alternatives ({name})"));
             }
         }
+        let excluded = &schema["not"];
+        // Fields that the server drops it does not see here, and a null it reads in ways of its own.
+        let is_plain = self.unknown == UnknownFields::Refuse && !has_null(value);
+        if is_plain && is_certain(excluded) && self.fits(path, value, excluded) {
+            self.say(path, "fits what must not be (not)");
+        }
+    }
+
+    fn fits(&self, path: &KeyPath, value: &Value, schema: &Value) -> bool {
+        let mut check = Self {
+            problems: Vec::new(),
+            unknown: self.unknown,
+        };
+        check.value(path, value, schema, Place::Junctor);
+        check.problems.is_empty()
+    }
+}
+
+/// Whether everything in the schema is looked at here, so that "no problem found" means that it fits.
+fn is_certain(schema: &Value) -> bool {
+    let all = |list: &Value| list.as_array().is_some_and(|parts| parts.iter().all(is_certain));
+    schema.as_object().is_some_and(|fields| {
+        !fields.is_empty()
+            && fields.iter().all(|(name, value)| match name.as_str() {
+                "required" | "enum" | "minimum" | "maximum" | "minLength" | "maxLength" | "minItems"
+                | "maxItems" => true,
+                "properties" => value
+                    .as_object()
+                    .is_some_and(|known| known.values().all(is_certain)),
+                "allOf" | "anyOf" => all(value),
+                _ => false,
+            })
+    })
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        _ => false,
+    }
+}
+
+/// Equal, where `1` and `1.0` are: whether the server tells them apart depends on who wrote them.
+fn is_same(left: &Value, right: &Value) -> bool {
+    match (left.as_f64(), right.as_f64()) {
+        #[expect(clippy::float_cmp, reason = "both come from the same reader")]
+        (Some(left), Some(right)) => left == right,
+        _ => left == right,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Test support: an HTTP server on loopback whose answers are written down.
 
+mod memory;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,12 +15,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::Client;
+pub(crate) use memory::Memory;
 
 /// What the server does with one request.
 pub(crate) enum Reply {
     Json(u16, Value),
     /// The same with one more header.
     With(u16, &'static str, &'static str, Value),
+    /// The answer, after a while.
+    Late(Duration, u16, Value),
     /// Never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -29,8 +35,16 @@ type Script = dyn Fn(&str, &[u8], usize) -> Reply + Send + Sync;
 /// The server. It ends with the test.
 pub(crate) struct Server {
     address: String,
-    requests: Arc<Mutex<Vec<String>>>,
+    log: Arc<Log>,
     task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Log {
+    requests: Mutex<Vec<String>>,
+    /// Requests that are not answered yet, and the most there were at once.
+    open: AtomicUsize,
+    peak: AtomicUsize,
 }
 
 impl Server {
@@ -38,19 +52,15 @@ impl Server {
     pub(crate) async fn start(script: impl Fn(&str, &[u8], usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::new(Log::default());
         let script: Arc<Script> = Arc::new(script);
-        let log = Arc::clone(&requests);
+        let shared = Arc::clone(&log);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&log)));
+                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&shared)));
             }
         });
-        Self {
-            address,
-            requests,
-            task,
-        }
+        Self { address, log, task }
     }
 
     pub(crate) fn client(&self, timeout: Duration) -> Client {
@@ -61,7 +71,12 @@ impl Server {
 
     /// What was asked, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.log.requests.lock().unwrap().clone()
+    }
+
+    /// The most requests that were under way at once.
+    pub(crate) fn peak(&self) -> usize {
+        self.log.peak.load(Ordering::SeqCst)
     }
 }
 
@@ -71,7 +86,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<String>>>) {
+async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Log>) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -94,16 +109,26 @@ async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<String
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.unwrap();
         let before = {
-            let mut log = log.lock().unwrap();
-            log.push(request.clone());
-            log.len() - 1
+            let mut requests = log.requests.lock().unwrap();
+            requests.push(request.clone());
+            requests.len() - 1
         };
+        let open = log.open.fetch_add(1, Ordering::SeqCst) + 1;
+        log.peak.fetch_max(open, Ordering::SeqCst);
         let (status, header, body) = match script(&request, &body, before) {
             Reply::Json(status, body) => (status, String::new(), body),
             Reply::With(status, name, value, body) => (status, format!("{name}: {value}\r\n"), body),
+            Reply::Late(after, status, body) => {
+                tokio::time::sleep(after).await;
+                (status, String::new(), body)
+            }
             Reply::Hang => std::future::pending().await,
-            Reply::Reset => return,
+            Reply::Reset => {
+                log.open.fetch_sub(1, Ordering::SeqCst);
+                return;
+            }
         };
+        log.open.fetch_sub(1, Ordering::SeqCst);
         let body = if let Value::String(text) = body {
             text
         } else {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use afterbay_manifest::Scrubber;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, Failure, Request};
+use crate::client::{Client, Failure, Request, ServerText};
 use crate::discovery::Resource;
 use crate::error::{ApplyError, Quotes, refused};
 use crate::execute::ApplyEvent;
@@ -108,7 +109,10 @@ fn crd(object: &Value) -> Readiness {
             .flatten()
             .find(|condition| condition["type"] == name)
     };
-    let message = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
+    // A CRD holds no values; what a controller says about it may still hold anything else.
+    let message = |condition: &Value| {
+        ServerText::new(condition["message"].as_str().unwrap_or_default()).said(&Scrubber::default())
+    };
     if let Some(refused) = condition("NamesAccepted").filter(|condition| condition["status"] == "False") {
         return Readiness::Never(format!("its names are taken: {}", message(refused)));
     }

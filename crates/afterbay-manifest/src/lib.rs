@@ -12,6 +12,7 @@ mod finding;
 mod key;
 mod node;
 mod object;
+mod outside_text;
 mod place;
 mod provenance;
 mod scrub;
@@ -27,6 +28,7 @@ pub use key::{
 };
 pub use node::{Mapping, Node, Scalar, Value};
 pub use object::{Gvk, Object, ObjectError, ObjectRef, Origin};
+pub use outside_text::tame_to;
 pub use place::{KeyPath, Place, Position, Segment};
 pub use provenance::{Integrity, Provenance, Sealed};
 pub use scrub::{REDACTED, REDACTION_REMOVED, Scrubber};

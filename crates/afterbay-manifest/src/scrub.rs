@@ -25,8 +25,9 @@ const SHORTEST: usize = 6;
 /// value shows at most eleven bytes of it.
 const PIECE: usize = 12;
 
-/// No form that is only removed where it is quoted is longer: percent-encoding makes three bytes of one.
-const LONGEST_QUOTED: usize = 3 * PIECE;
+/// No form that is only removed where it is quoted is longer: percent-encoding makes three bytes of one, and
+/// an escaped quote at the end of a message inside a JSON text has up to three backslashes.
+const LONGEST_QUOTED: usize = 3 * PIECE + 3;
 
 /// Words of [`SHORTEST`] or more letters that error messages use for their own purposes.
 const COMMON: [&str; 20] = [
@@ -178,8 +179,14 @@ impl Index {
         };
         for quote in ['"', '\'', '`'] {
             let marks: Vec<usize> = text.match_indices(quote).map(|(at, _)| at).collect();
-            for pair in marks.windows(2) {
-                mark(pair[0] + 1, pair[1]);
+            for (index, open) in marks.iter().enumerate() {
+                // The value itself may hold quotes, so it need not end at the next one.
+                for close in marks[index + 1..]
+                    .iter()
+                    .take_while(|close| **close <= open + 1 + LONGEST_QUOTED)
+                {
+                    mark(open + 1, *close);
+                }
             }
         }
         // Go's `%v` of a pointer, in which the API server repeats what has the wrong type: `got &{true}`.
@@ -213,6 +220,9 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
     if let Ok(text) = std::str::from_utf8(value) {
         let json = serde_json::Value::from(text).to_string();
         forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
+        // A message that is JSON inside JSON.
+        let twice = serde_json::Value::from(&json[1..json.len() - 1]).to_string();
+        forms.push(twice.as_bytes()[1..twice.len() - 1].to_vec());
         forms.push(text.escape_default().to_string().into_bytes());
         // Go's encoding/json writes these three as \u003c, \u003e and \u0026.
         let go = json
@@ -347,6 +357,22 @@ mod tests {
         );
         let odd = Scrubber::new([b"a}b".to_vec()]);
         insta::assert_snapshot!(odd.scrub("got &{a}b} instead"), @"got &{[REDACTED]} instead");
+    }
+
+    #[test]
+    fn a_short_value_with_a_quote_in_it_goes_too() {
+        let scrubber = Scrubber::new([br#"a"b"#.to_vec(), b"it's".to_vec()]);
+        for (said, expected) in [
+            (r#"denied: no "a\"b" please"#, r#"denied: no "[REDACTED]" please"#),
+            (r#"denied: no "a"b" please"#, r#"denied: no "[REDACTED]" please"#),
+            (
+                r#"{"message":"no \"a\\\"b\" please"}"#,
+                r#"{"message":"no \"[REDACTED]\" please"}"#,
+            ),
+            ("denied: no 'it's' please", "denied: no '[REDACTED]' please"),
+        ] {
+            assert_eq!(scrubber.scrub(said), expected);
+        }
     }
 
     #[test]

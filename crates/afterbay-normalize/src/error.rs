@@ -60,6 +60,18 @@ pub enum NormalizeError {
         /// Bytes the server takes.
         limit: usize,
     },
+    /// A List that holds something else than objects.
+    #[error(
+        "{origin}: {object}: items is {found} where a list of objects is expected; write one object per item"
+    )]
+    Items {
+        /// Where the List stands.
+        origin: Origin,
+        /// The List.
+        object: Box<ObjectRef>,
+        /// What stands there.
+        found: &'static str,
+    },
     /// Two objects have one identity.
     #[error(
         "{second}: {object} is defined twice, first at {first}; the cluster has room for one, remove the other or give \

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DecryptedSet ──normalize──► NormalizedSet
+//!     List: its items take its place, so that no Secret hides in it
 //!     Secret: stringData becomes data, byte for byte as the server does it
 //!     every kind: metadata.creationTimestamp and status, which the cluster writes, go away
 //!     one object, one identity
@@ -35,6 +36,7 @@
 
 mod duplicate;
 mod error;
+mod list;
 mod managed;
 mod secret;
 mod set;

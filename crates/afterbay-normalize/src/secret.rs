@@ -239,7 +239,7 @@ fn key_problem(key: &str) -> Option<&'static str> {
 }
 
 /// What stands somewhere, with its article.
-fn found(node: &Node) -> &'static str {
+pub(crate) fn found(node: &Node) -> &'static str {
     match &node.value {
         Value::Scalar(Scalar::Null) => "null",
         Value::Scalar(Scalar::Bool(_)) => "a boolean",

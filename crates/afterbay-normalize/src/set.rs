@@ -6,7 +6,7 @@ use afterbay_decrypt::{DecryptedParts, DecryptedSet};
 use afterbay_manifest::{Node, Object, Revision, Scrubber, Warning};
 
 use crate::error::{NormalizeError, NormalizeErrors};
-use crate::{duplicate, managed, secret};
+use crate::{duplicate, list, managed, secret};
 
 /// Objects in the form the API server stores, each with an identity of its own. Only [`normalize`] makes one.
 pub struct NormalizedSet {
@@ -66,6 +66,7 @@ pub(crate) struct Normalized {
 /// The stage on objects alone.
 pub(crate) fn objects_of(objects: Vec<Object>) -> Normalized {
     let mut normalized = Normalized::default();
+    let objects = list::flatten(objects, &mut normalized.errors);
     normalized.errors.extend(duplicate::find(&objects));
     for object in objects {
         normalized.add(object);

@@ -51,6 +51,26 @@ fn string_data_becomes_data_in_its_place() {
 }
 
 #[test]
+fn no_secret_hides_in_a_list() {
+    let normalized = normalized(
+        "apiVersion: v1\nkind: List\nmetadata: {name: all}\nitems:\n- apiVersion: v1\n  kind: SecretList\n  metadata: {name: inner}\n  \
+         items:\n  - {apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {k: x}}\n- {apiVersion: v1, kind: ConfigMap, \
+         metadata: {name: b}}\n---\napiVersion: example.com/v1\nkind: ShoppingList\nmetadata: {name: c}\nspec: {}\n",
+    );
+    assert_eq!(normalized.errors, []);
+    let bodies: Vec<String> = normalized
+        .objects
+        .iter()
+        .map(|object| format!("{} {}", object.origin(), object.body().expose_json()))
+        .collect();
+    insta::assert_snapshot!(bodies.join("\n"), @r#"
+    objects.yaml:9:5 {"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"data":{"k":"eA=="}}
+    objects.yaml:10:3 {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b"}}
+    objects.yaml:12:1 {"apiVersion":"example.com/v1","kind":"ShoppingList","metadata":{"name":"c"},"spec":{}}
+    "#);
+}
+
+#[test]
 fn the_type_is_left_as_written() {
     for (written, expected) in [
         ("", None),

@@ -1,6 +1,6 @@
 //! Why a run stopped: the stage's own errors, all of them, as one list of findings.
 
-use afterbay_apply::{ApplyErrors, ApplyFailure, ConnectError};
+use afterbay_apply::{ApplyErrors, ApplyFailure, ConnectError, Wrote};
 use afterbay_decrypt::DecryptErrors;
 use afterbay_manifest::Finding;
 use afterbay_normalize::NormalizeErrors;
@@ -31,7 +31,7 @@ pub enum RunError {
     /// The cluster refused before the first write.
     #[error(transparent)]
     Plan(#[from] ApplyErrors),
-    /// The cluster failed after the first write.
+    /// The cluster failed while the plan was carried out; the failure says whether anything was written.
     #[error(transparent)]
     Apply(#[from] Box<ApplyFailure>),
     /// Several stages found something wrong, in their order.
@@ -56,7 +56,8 @@ impl RunError {
     /// Whether another run holds the inventory, so that nothing was written.
     pub fn is_locked(&self) -> bool {
         matches!(self, Self::Plan(errors) if errors.is_locked())
-            || matches!(self, Self::Apply(failure) if failure.errors.is_locked())
+            || matches!(self, Self::Apply(failure)
+                if failure.wrote == Wrote::Nothing && failure.errors.is_locked())
     }
 
     /// Everything that is wrong, in order.

@@ -1,13 +1,14 @@
 //! What went wrong, as the user reads it: everything at once, each with a place, a cause and a remedy.
 
 use std::fmt::Write as _;
+use std::io;
 
-use afterbay_apply::ApplyReport;
+use afterbay_apply::{ApplyReport, Wrote};
 use afterbay_manifest::Finding;
 use afterbay_pipeline::{RunError, Stage};
 
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, Format};
 
 /// A command that did not succeed.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Failure {
     pub(crate) findings: Vec<Finding>,
     /// One line on what was and was not done.
     pub(crate) outcome: Option<String>,
+    /// What was done before a run stopped that had begun to write.
+    pub(crate) report: Option<Box<ApplyReport>>,
 }
 
 impl Failure {
@@ -31,6 +34,7 @@ impl Failure {
             exit,
             findings: vec![finding],
             outcome: None,
+            report: None,
         }
     }
 
@@ -44,6 +48,7 @@ impl Failure {
             exit: Exit::Usage,
             findings: vec![finding],
             outcome: None,
+            report: None,
         }
     }
 
@@ -57,7 +62,17 @@ impl Failure {
             exit: Exit::Interrupted,
             findings: vec![finding],
             outcome: None,
+            report: None,
         }
+    }
+
+    /// Prints what was done before on standard output, where a program looks for it; nothing when nothing was.
+    pub(crate) fn print_report(&self, format: Format) -> anyhow::Result<()> {
+        let Some(report) = &self.report else {
+            return Ok(());
+        };
+        output::warnings(report);
+        output::apply_report(report, format, &mut io::stdout().lock())
     }
 
     /// The text for standard error.
@@ -85,6 +100,10 @@ impl Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
+        let wrote = match &error {
+            RunError::Apply(failure) => failure.wrote,
+            _ => Wrote::Nothing,
+        };
         let exit = match error.stage() {
             _ if error.is_locked() => Exit::Locked,
             Stage::Fetch => Exit::Source,
@@ -92,35 +111,39 @@ impl From<RunError> for Failure {
             Stage::Render => Exit::Render,
             Stage::Normalize => Exit::Normalize,
             Stage::Plan => Exit::Plan,
+            // The first write itself was refused: the run has got no further than its plan.
+            Stage::Apply if wrote == Wrote::Nothing => Exit::Plan,
             Stage::Apply => Exit::Apply,
         };
-        let outcome = match &error {
-            RunError::Apply(failure) if exit == Exit::Apply => stopped(&failure.report),
-            _ => "nothing was written to the cluster, nothing was pruned".to_owned(),
+        let findings = error.findings();
+        let report = match error {
+            RunError::Apply(failure) if wrote != Wrote::Nothing => Some(Box::new(failure.report)),
+            _ => None,
         };
         Self {
             exit,
-            findings: error.findings(),
-            outcome: Some(outcome),
+            findings,
+            outcome: Some(stopped(wrote, report.as_deref())),
+            report,
         }
     }
 }
 
-/// What was done before the run stopped.
-fn stopped(report: &ApplyReport) -> String {
-    let pruned = if report.counts.pruned == 0 {
-        "; nothing was pruned"
-    } else {
-        ""
+/// What was and was not written before the run stopped.
+fn stopped(wrote: Wrote, report: Option<&ApplyReport>) -> String {
+    let pruned = match report.map_or(0, |report| report.counts.pruned) {
+        0 => "nothing was pruned",
+        _ => "pruning was under way",
     };
-    let done = output::objects_table(report);
-    let mut warnings = String::new();
-    for warning in &report.warnings {
-        let _ = writeln!(warnings, "warning: {warning}");
+    match wrote {
+        Wrote::Nothing => format!("nothing was written to the cluster, {pruned}"),
+        Wrote::Perhaps => format!(
+            "the answer to the first write was lost, so it may have been done; {pruned}; run it again to converge"
+        ),
+        Wrote::Something => {
+            format!("the run stopped after the first write; {pruned}; run it again to converge")
+        }
     }
-    format!(
-        "{warnings}the run stopped after the first write{pruned}; run it again to converge; done before:\n{done}"
-    )
 }
 
 impl From<anyhow::Error> for Failure {

@@ -124,9 +124,11 @@ fn row(object: &ObjectReport) -> [String; 3] {
         notes.push(object.fields.join(", "));
     }
     if !object.deferred_for.is_empty() {
+        let is_over = !matches!(object.action, Action::Failed | Action::NotReached);
         notes.push(format!(
-            "deferred until {} was there",
-            object.deferred_for.join(", ")
+            "deferred until {} {} there",
+            object.deferred_for.join(", "),
+            if is_over { "was" } else { "is" }
         ));
     }
     [

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::Failure;
+use super::{Failure, ServerText};
 
 /// What a request does, which decides whether an unclear outcome may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,11 @@ impl Request {
         self
     }
 
+    /// Whether it changes something, which a dry-run does not.
+    pub(super) fn is_write(&self) -> bool {
+        self.method != Method::Get && !self.uri.contains("dryRun=All")
+    }
+
     pub(super) fn to_http(&self) -> Result<http::Request<kube::client::Body>, http::Error> {
         let (method, content_type) = match self.method {
             Method::Get => (http::Method::GET, None),
@@ -124,8 +129,8 @@ const USER_AGENT: &str = concat!("afterbay/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Response {
     /// Whether the server says that the object did not exist before (status 201).
     pub(crate) created: bool,
-    /// The texts of `Warning` headers (RFC 7234 §5.5), unscrubbed.
-    pub(crate) warnings: Vec<String>,
+    /// The texts of `Warning` headers (RFC 7234 §5.5).
+    pub(crate) warnings: Vec<ServerText>,
     /// The server's clock.
     pub(crate) date: Option<OffsetDateTime>,
     bytes: Vec<u8>,
@@ -141,7 +146,7 @@ impl Response {
             .get_all(http::header::WARNING)
             .iter()
             .filter_map(|value| value.to_str().ok())
-            .map(warning_text)
+            .map(|header| ServerText::new(warning_text(header)))
             .collect();
         Self {
             created,

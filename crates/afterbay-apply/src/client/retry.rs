@@ -6,11 +6,15 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Client, Method, Request, Response, client_problem};
+use afterbay_manifest::tame_to;
+
+use super::{Client, Method, Request, Response, ServerText, client_problem};
 
 /// Attempts at one request; with the delays below that is about seven seconds.
 const ATTEMPTS: u32 = 6;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
+/// Longest text about a broken connection, in characters.
+const LONGEST_PROBLEM: usize = 500;
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Why there is no answer to work with. Texts are as the server wrote them, so there is no `Debug`.
@@ -33,7 +37,7 @@ pub(crate) enum Failure {
 pub(crate) struct Status {
     pub(crate) code: u16,
     pub(crate) reason: String,
-    pub(crate) message: String,
+    pub(crate) message: ServerText,
     pub(crate) details: Details,
 }
 
@@ -51,8 +55,8 @@ pub(crate) struct Details {
 #[serde(default)]
 pub(crate) struct Cause {
     pub(crate) reason: String,
-    pub(crate) message: String,
-    pub(crate) field: String,
+    pub(crate) message: ServerText,
+    pub(crate) field: ServerText,
 }
 
 impl Failure {
@@ -66,6 +70,17 @@ impl Failure {
 
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Status(status) if status.code == 403)
+    }
+
+    /// Whether the server has answered that it did not do what it was asked.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Status(status)
+            if (400..500).contains(&status.code) || status.code == 503 || is_bad_input(status))
+    }
+
+    /// Whether the same request may be answered otherwise a moment later.
+    pub(crate) fn may_pass(&self, method: Method) -> bool {
+        retryable(self, method)
     }
 
     /// Whether the whole server is concerned rather than one object.
@@ -119,11 +134,30 @@ impl Patience {
     }
 }
 
-async fn once(client: &Client, request: &Request) -> Result<Response, Failure> {
+/// One attempt. A write whose hold cannot be relied on waits here, so that none goes out late: not the
+/// first attempt, and not one that an outage kept back.
+pub(super) async fn once(client: &Client, request: &Request) -> Result<Response, Failure> {
+    let is_write = request.is_write();
+    if let Some(hold) = client.hold.as_ref().filter(|_| is_write)
+        && timeout_at(client.deadline, hold.reliable()).await.is_err()
+    {
+        return Err(Failure::Deadline);
+    }
     let now = Instant::now();
     if now >= client.deadline {
         return Err(Failure::Deadline);
     }
+    if is_write {
+        client.ledger.sending();
+    }
+    let outcome = attempt(client, request, now).await;
+    if is_write {
+        client.ledger.answered(&outcome);
+    }
+    outcome
+}
+
+async fn attempt(client: &Client, request: &Request, now: Instant) -> Result<Response, Failure> {
     let limit = (now + client.request_timeout).min(client.deadline);
     match timeout_at(limit, exchange(client, request)).await {
         Ok(outcome) => outcome,
@@ -155,7 +189,12 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
     }
     let mut status = serde_json::from_slice(&bytes).unwrap_or_else(|_| Status {
         // A proxy in between answers in its own words.
-        message: String::from_utf8_lossy(&bytes).chars().take(500).collect(),
+        message: ServerText::new(
+            String::from_utf8_lossy(&bytes)
+                .chars()
+                .take(500)
+                .collect::<String>(),
+        ),
         ..Status::default()
     });
     status.code = head.status.as_u16();
@@ -171,7 +210,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
 
 fn unreachable(error: &kube::Error) -> Failure {
     Failure::Unreachable {
-        problem: client_problem(error),
+        problem: tame_to(&client_problem(error), LONGEST_PROBLEM),
     }
 }
 
@@ -256,9 +295,10 @@ mod tests {
     fn an_object_the_server_cannot_read_is_not_sent_again() {
         let mut failure = status(500, 0);
         if let Failure::Status(status) = &mut failure {
-            status.message = "failed to create typed patch object (/a; /v1, Kind=Secret): .data.k: expected \
-                              string, got &value.valueUnstructured{Value:1}"
-                .to_owned();
+            status.message = ServerText::new(
+                "failed to create typed patch object (/a; /v1, Kind=Secret): .data.k: expected \
+                 string, got &value.valueUnstructured{Value:1}",
+            );
         }
         assert!(!retryable(&failure, Method::Apply));
     }

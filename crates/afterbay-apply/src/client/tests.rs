@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use afterbay_manifest::Scrubber;
 use serde_json::json;
 
 use super::*;
@@ -11,7 +12,10 @@ const ENOUGH: Duration = Duration::from_secs(20);
 
 fn problem(failure: Failure) -> String {
     match failure {
-        Failure::Status(status) => format!("status {}: {}", status.code, status.message),
+        Failure::Status(status) => {
+            let message = status.message.said(&Scrubber::default());
+            format!("status {}: {message}", status.code)
+        }
         Failure::Unreachable { problem } => format!("unreachable: {problem}"),
         Failure::Slow { .. } => "slow".to_owned(),
         Failure::Deadline => "deadline".to_owned(),

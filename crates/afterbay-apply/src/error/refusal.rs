@@ -3,7 +3,7 @@
 use afterbay_manifest::{Object, Scrubber};
 
 use super::{ApplyError, FieldConflict, Subject};
-use crate::client::{Client, Failure, Status};
+use crate::client::{Client, Failure, ServerText, Status};
 
 /// What may be repeated of the values that a server quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +32,19 @@ impl Quotes {
     }
 }
 
-/// The words of a server, on their way into an error.
-struct Words<'a> {
-    quotes: Quotes,
-    scrubber: &'a Scrubber,
+/// The words of a server, on their way into an error or a warning.
+pub(crate) struct Words<'a> {
+    pub(crate) quotes: Quotes,
+    pub(crate) scrubber: &'a Scrubber,
 }
 
 impl Words<'_> {
-    fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &ServerText) -> String {
+        let said = text.said(self.scrubber);
         match self.quotes {
-            Quotes::Keep => self.scrubber.scrub(text),
-            // Scrubbed first: a value cut at a quote inside it may leave a piece too short to tell.
-            Quotes::Drop => without_values(&self.scrubber.scrub(text)),
+            Quotes::Keep => said,
+            // Scrubbed before: a value cut at a quote inside it may leave a piece too short to tell.
+            Quotes::Drop => without_values(&said),
         }
     }
 }
@@ -76,11 +77,11 @@ pub(crate) fn global(client: &Client, failure: Failure, scrubber: &Scrubber) -> 
     match failure {
         Failure::Status(status) if status.code == 401 => ApplyError::Unauthorized {
             server,
-            message: scrubber.scrub(&status.message),
+            message: status.message.said(scrubber),
         },
         Failure::Status(status) => ApplyError::Unreachable {
             server,
-            problem: format!("status {}: {}", status.code, scrubber.scrub(&status.message)),
+            problem: format!("status {}: {}", status.code, status.message.said(scrubber)),
         },
         Failure::Unreachable { problem } | Failure::Malformed { problem } => ApplyError::Unreachable {
             server,
@@ -146,15 +147,23 @@ fn conflicts(status: &Status, words: &Words<'_>) -> Vec<FieldConflict> {
         .filter(|cause| cause.reason == "FieldManagerConflict")
         .map(|cause| FieldConflict {
             field: words.clean(&cause.field),
-            manager: words.clean(cause.message.trim_start_matches("conflict with ")),
+            manager: manager(&words.clean(&cause.message)),
         })
         .collect();
     conflicts.sort();
     conflicts
 }
 
+/// The manager, as the server writes it after these words.
+fn manager(message: &str) -> String {
+    message
+        .strip_prefix("conflict with ")
+        .unwrap_or(message)
+        .to_owned()
+}
+
 fn invalid(subject: Box<Subject>, status: &Status, words: &Words<'_>) -> ApplyError {
-    let texts = |only: &dyn Fn(&str) -> bool| -> Vec<String> {
+    let texts = |only: &dyn Fn(&ServerText) -> bool| -> Vec<String> {
         status
             .details
             .causes
@@ -162,15 +171,16 @@ fn invalid(subject: Box<Subject>, status: &Status, words: &Words<'_>) -> ApplyEr
             .filter(|cause| only(&cause.message))
             .map(|cause| {
                 let message = words.clean(&cause.message);
-                if cause.field.is_empty() || cause.field == "<nil>" {
+                let field = words.clean(&cause.field);
+                if field.is_empty() || field == "<nil>" {
                     message
                 } else {
-                    format!("{}: {message}", words.clean(&cause.field))
+                    format!("{field}: {message}")
                 }
             })
             .collect()
     };
-    let is_immutable = |message: &str| message.contains("immutable");
+    let is_immutable = |message: &ServerText| message.contains("immutable");
     let immutable = texts(&is_immutable);
     if !immutable.is_empty() && immutable.len() == status.details.causes.len() {
         return ApplyError::Immutable {

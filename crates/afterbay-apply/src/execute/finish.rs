@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ApplyFailure, Pruned, Run};
 use crate::Mode;
-use crate::error::{ApplyError, ApplyErrors};
+use crate::client::Wrote;
+use crate::error::{ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Entry, Key};
 use crate::live::Verdict;
 use crate::plan::{Fate, PruneStep, Step};
@@ -49,31 +50,41 @@ impl Run {
         entries
     }
 
-    pub(super) fn failure(self, errors: Vec<ApplyError>) -> Box<ApplyFailure> {
+    pub(super) fn failure(self, errors: Vec<ApplyError>, wrote: Wrote) -> Box<ApplyFailure> {
+        let errors = ApplyErrors::new(errors);
         Box::new(ApplyFailure {
-            errors: ApplyErrors::new(errors),
-            report: self.report(),
+            report: self.report_at(Ending::Stopped(&errors)),
+            errors,
+            wrote,
         })
     }
 
     /// What was done; in a dry-run, what would be done.
     pub(super) fn report(self) -> ApplyReport {
-        let is_dry_run = self.plan.options.mode == Mode::DryRun;
+        let ending = if self.plan.options.mode == Mode::DryRun {
+            Ending::DryRun
+        } else {
+            Ending::Done
+        };
+        self.report_at(ending)
+    }
+
+    fn report_at(&self, ending: Ending<'_>) -> ApplyReport {
         let steps = self
             .plan
             .steps
             .iter()
             .enumerate()
-            .filter_map(|(index, step)| self.step_report(index, step));
+            .map(|(index, step)| self.step_report(index, step, ending));
         let prunes = self
             .plan
             .prunes
             .iter()
             .zip(&self.pruned)
-            .filter_map(|(prune, pruned)| prune_report(prune, pruned.as_ref(), is_dry_run));
+            .filter_map(|(prune, pruned)| prune_report(prune, pruned.as_ref(), ending));
         let mut report = ApplyReport {
             revision: self.plan.set.revision().to_string(),
-            dry_run: is_dry_run,
+            dry_run: matches!(ending, Ending::DryRun),
             inventory: self.plan.state.as_ref().map(|state| state.parent.display()),
             prunes_everything: self.plan.steps.is_empty() && !self.plan.prunes.is_empty(),
             counts: Counts::default(),
@@ -84,30 +95,53 @@ impl Run {
         report
     }
 
-    /// `None` for what was not reached.
-    fn step_report(&self, index: usize, step: &Step) -> Option<ObjectReport> {
-        let is_dry_run = self.plan.options.mode == Mode::DryRun;
+    fn step_report(&self, index: usize, step: &Step, ending: Ending<'_>) -> ObjectReport {
         let (action, reason) = match (&self.written[index], &step.verdict) {
             (Some(written), _) => (written.action, None),
             (None, Verdict::Unchanged { .. }) => (Action::Unchanged, None),
             (None, Verdict::Skip { reason, .. }) => (Action::Skipped, Some(reason.clone())),
-            (None, Verdict::Create | Verdict::Deferred { .. }) if is_dry_run => (Action::Created, None),
-            (None, Verdict::Configure { .. }) if is_dry_run => (Action::Configured, None),
-            (None, _) => return None,
+            (None, Verdict::Create | Verdict::Deferred { .. }) => {
+                (ending.of(&step.subject, Action::Created), None)
+            }
+            (None, Verdict::Configure { .. }) => (ending.of(&step.subject, Action::Configured), None),
         };
         let mut report = ObjectReport::new(&step.subject, action);
         report.fields = step.verdict.fields();
         report.deferred_for = self.deferred_for[index].iter().map(ToString::to_string).collect();
         report.reason = reason;
-        Some(report)
+        report
     }
 }
 
-/// `None` for what needs no word: members that were gone already, and what was not reached.
+/// How a run ended, which decides what is said of a write that was not done.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending<'a> {
+    /// All is done.
+    Done,
+    /// Nothing was to be done.
+    DryRun,
+    /// These errors ended it.
+    Stopped(&'a ApplyErrors),
+}
+
+impl Ending<'_> {
+    /// What is said of an object that was to be written or deleted and was not.
+    fn of(self, subject: &Subject, planned: Action) -> Action {
+        match self {
+            Self::Done | Self::DryRun => planned,
+            Self::Stopped(errors) if errors.iter().any(|error| error.subject() == Some(subject)) => {
+                Action::Failed
+            }
+            Self::Stopped(_) => Action::NotReached,
+        }
+    }
+}
+
+/// `None` for what needs no word: members that were gone already.
 pub(crate) fn prune_report(
     prune: &PruneStep,
     pruned: Option<&Pruned>,
-    is_dry_run: bool,
+    ending: Ending<'_>,
 ) -> Option<ObjectReport> {
     let skipped = |reason: &str| {
         let mut report = ObjectReport::new(&prune.subject, Action::Skipped);
@@ -120,6 +154,9 @@ pub(crate) fn prune_report(
             Some(skipped(reason))
         }
         (Fate::Delete { .. }, Some(_)) => Some(ObjectReport::new(&prune.subject, Action::Pruned)),
-        (Fate::Delete { .. }, None) => is_dry_run.then(|| ObjectReport::new(&prune.subject, Action::Pruned)),
+        (Fate::Delete { .. }, None) => {
+            let action = ending.of(&prune.subject, Action::Pruned);
+            Some(ObjectReport::new(&prune.subject, action))
+        }
     }
 }

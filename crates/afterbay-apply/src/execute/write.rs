@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ApplyEvent, Run, Written};
-use crate::client::{Client, Failure, Method, Request};
+use crate::client::Client;
 use crate::desired;
-use crate::discovery::write_query;
 use crate::error::{ApplyError, Quotes, refused};
 use crate::live::Verdict;
 use crate::observe::{Effect, Judge, Judged};
@@ -144,19 +143,14 @@ async fn write(
     step: &Step,
 ) -> Result<(Written, Vec<String>), ApplyError> {
     let object = &plan.set.objects()[step.object];
-    let refuse = |failure| {
-        refused(
-            judge.client,
-            &step.subject,
-            Quotes::of(object, judge.scrubber),
-            failure,
-            judge.scrubber,
-        )
-    };
+    let quotes = Quotes::of(object, judge.scrubber);
+    let refuse = |failure| refused(judge.client, &step.subject, quotes, failure, judge.scrubber);
     if let Verdict::Configure { uid, leftovers, .. } = &step.verdict
         && !leftovers.is_empty()
     {
-        remove_leftovers(judge, step, uid, leftovers)
+        // Before the apply makes the server forget whose they were.
+        judge
+            .remove_keys(&step.address, uid, leftovers, Effect::Write)
             .await
             .map_err(refuse)?;
     }
@@ -165,7 +159,7 @@ async fn write(
         .apply(&step.address, &body, Effect::Write)
         .await
         .map_err(refuse)?;
-    let warnings = judge.warnings(&step.subject, &response);
+    let warnings = judge.warnings(&step.subject, quotes, &response);
     let answer: Value = response.json().map_err(refuse)?;
     let action = if response.created {
         Action::Created
@@ -174,19 +168,6 @@ async fn write(
     };
     let uid = answer["metadata"]["uid"].as_str().map(str::to_owned);
     Ok((Written { action, uid }, warnings))
-}
-
-/// Removes keys that our own `stringData` left, before the apply makes the server forget whose they were.
-async fn remove_leftovers(judge: &Judge<'_>, step: &Step, uid: &str, keys: &[String]) -> Result<(), Failure> {
-    let data: serde_json::Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
-    let patch = json!({ "metadata": { "uid": uid }, "data": data });
-    let query = write_query(&[("fieldManager", judge.options.field_manager.as_str())]);
-    let uri = format!("{}?{query}", step.address.path());
-    judge
-        .client
-        .send(&Request::with_body(Method::Merge, uri, &patch))
-        .await?;
-    Ok(())
 }
 
 impl Verdict {

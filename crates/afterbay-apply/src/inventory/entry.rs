@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use afterbay_manifest::{Gvk, ObjectRef};
 use serde::{Deserialize, Serialize};
 
+use super::parent::is_clean;
+
 /// What the API server keys an object by, whatever version it is read under.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -101,6 +103,10 @@ pub(super) fn decode(text: &str, entries: &mut BTreeMap<Key, Entry>) -> Result<(
             .kinds
             .get(kind)
             .ok_or_else(|| format!("its list of objects has no kind {kind}"))?;
+        let texts = [api_version, kind, &namespace, &name, &uid];
+        if !texts.iter().all(|text| is_clean(text)) {
+            return Err("its list of objects has a name that no server can hold".to_owned());
+        }
         let object = ObjectRef {
             gvk: Gvk::new(api_version, kind),
             namespace: Some(namespace).filter(|text| !text.is_empty()),
@@ -109,6 +115,7 @@ pub(super) fn decode(text: &str, entries: &mut BTreeMap<Key, Entry>) -> Result<(
         let since = usize::try_from(revision)
             .ok()
             .and_then(|index| document.revisions.get(index))
+            .filter(|revision| is_clean(revision))
             .cloned();
         let uid = Some(uid).filter(|text| !text.is_empty());
         entries.insert(Key::of(&object), Entry { object, uid, since });

@@ -4,11 +4,15 @@
 //! the list of objects, under the same `resourceVersion`, and needs no permission on another kind. All
 //! times are the server's (`Date` of its answers), so clocks of two machines need not agree.
 
+use afterbay_manifest::tame_to;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::LEASE;
+
+/// Longest name of a holder in a message, in characters.
+const SHOWN: usize = 200;
 
 /// One run that holds an inventory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,17 @@ impl Holder {
             renew_time: now,
             lease_duration_seconds: LEASE.as_secs(),
         }
+    }
+
+    /// Reads the annotation; `None` for a text that is none of ours. Whoever may write the parent can put
+    /// anything there, so what people read is made fit for a terminal.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let holder: Self = serde_json::from_str(text).ok()?;
+        Some(Self {
+            identity: tame_to(&holder.identity, SHOWN),
+            acquire_time: tame_to(&holder.acquire_time, SHOWN),
+            ..holder
+        })
     }
 
     pub(super) fn renewed(&self, now: OffsetDateTime) -> Self {

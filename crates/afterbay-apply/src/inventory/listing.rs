@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::parent::selector;
-use super::{Inventory, ParentKind, ParentState, State, read};
+use super::{Inventory, Pace, ParentKind, ParentState, State, read};
 use crate::client::{Client, Request, query_value, segment};
 use crate::error::{self, ApplyError, ApplyErrors};
 
@@ -54,7 +54,7 @@ pub async fn inventories(
         .map_err(|failure| match failure {
             crate::client::Failure::Status(status) if status.code != 401 => ApplyError::Inventory {
                 inventory: namespace.unwrap_or("of all namespaces").to_owned(),
-                problem: status.message,
+                problem: status.message.said(&Scrubber::default()),
             },
             other => error::global(client, other, &Scrubber::default()),
         })?;
@@ -73,6 +73,7 @@ pub async fn inventories(
             parent: parent.clone(),
             entries,
             holder: String::new(),
+            pace: Pace::default(),
         });
         summaries.push(InventorySummary {
             namespace: text("namespace"),

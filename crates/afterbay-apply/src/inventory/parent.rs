@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use afterbay_manifest::tame_to;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -87,8 +88,9 @@ impl ParentState {
         self.metadata.as_ref()?.get("annotations")?.get(key)?.as_str()
     }
 
+    /// The revision that was applied last; what cannot be one is taken as unknown.
     pub(crate) fn revision(&self) -> Option<&str> {
-        self.annotation(REVISION)
+        self.annotation(REVISION).filter(|revision| is_clean(revision))
     }
 
     /// The names of the objects that hold what does not fit here.
@@ -110,7 +112,19 @@ impl ParentState {
 
     /// The run that says it writes; whether it is still believed is for the caller to decide.
     pub(super) fn holder(&self) -> Option<Holder> {
-        serde_json::from_str(self.annotation(HOLDER)?).ok()
+        Holder::parse(self.annotation(HOLDER)?)
+    }
+
+    /// Whether the live object is what a write of `body` leaves: the list, whose it is, and who holds it.
+    /// The server answers a write that is sent again, because the first answer was lost, with a conflict.
+    pub(super) fn is_written(body: &Value, live: &Value) -> bool {
+        let uid = &body["metadata"]["uid"];
+        let of = |object: &Value, key| object["metadata"]["annotations"].get(key).cloned();
+        let annotations = [TOOLING, GROUP_KINDS, NAMESPACES, PARTS, REVISION, HOLDER];
+        (uid.is_null() || *uid == live["metadata"]["uid"])
+            && body["data"] == live["data"]
+            && body["metadata"]["labels"][ID] == live["metadata"]["labels"][ID]
+            && annotations.into_iter().all(|key| of(body, key) == of(live, key))
     }
 
     /// `namespace/name`, as messages call it.
@@ -143,8 +157,9 @@ impl ParentState {
             Some(TOOL) => {}
             Some(other) => {
                 return Err(format!(
-                    "a {} of this name is an ApplySet of {other}",
-                    self.kind.kind()
+                    "a {} of this name is an ApplySet of {}",
+                    self.kind.kind(),
+                    tame_to(other, 100)
                 ));
             }
             None => {
@@ -265,6 +280,11 @@ impl ParentState {
             .collect();
         namespaces.into_iter().collect::<Vec<_>>().join(",")
     }
+}
+
+/// Whether a text can be shown as it is. Whoever may write the parent can put anything there.
+pub(super) fn is_clean(text: &str) -> bool {
+    tame_to(text, text.len()) == text
 }
 
 /// Whether an object is an inventory of ours, as a label selector.

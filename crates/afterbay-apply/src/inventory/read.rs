@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
-use super::{Busy, Entry, Inventory, InventoryOptions, Key, ParentState, State, entry};
+use super::{Busy, Entry, Inventory, InventoryOptions, Key, Pace, ParentState, State, entry};
 use crate::client::{Client, Failure, Request};
 use crate::error::{self, ApplyError, ApplyErrors};
 
@@ -67,6 +67,7 @@ pub async fn inventory(client: &Client, options: &InventoryOptions) -> Result<In
         parent,
         entries,
         holder: options.holder.clone(),
+        pace: Pace::default(),
     }))
 }
 
@@ -112,7 +113,7 @@ pub(super) fn failed(client: &Client, parent: &ParentState, failure: Failure) ->
     match failure {
         Failure::Status(status) if status.code != 401 => ApplyError::Inventory {
             inventory: parent.display(),
-            problem: status.message,
+            problem: status.message.said(&Scrubber::default()),
         },
         Failure::Malformed { problem } => ApplyError::Inventory {
             inventory: parent.display(),

@@ -2,20 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::entry::{self, PART_LIMIT};
 use super::holder::Holder;
 use super::read::{failed, get};
-use super::{Entry, Key, ParentState, State};
-use crate::client::{Client, Failure, Method, Request};
+use super::{Entry, Key, Pace, ParentState, State};
+use crate::client::{Client, Failure, Hold, Method, Request};
 use crate::error::ApplyError;
 
 /// The inventory as this run holds it.
 pub(crate) struct Store {
     parent: ParentState,
     holder: Holder,
+    hold: Hold,
+    pace: Pace,
+}
+
+/// What became of a renewal.
+pub(crate) enum Renewal {
+    Done,
+    /// It did not come through, which the next one may.
+    Missed,
 }
 
 /// Who is left as holder after a write.
@@ -58,7 +69,14 @@ impl Store {
         Self {
             parent: state.parent.clone(),
             holder: Holder::new(&state.holder, &run, client.server_now()),
+            hold: Hold::new(Instant::now(), state.pace.trusted),
+            pace: state.pace,
         }
+    }
+
+    /// What the writes of this run depend on.
+    pub(crate) fn hold(&self) -> Hold {
+        self.hold.clone()
     }
 
     /// The first write of a run, which only succeeds on the inventory that the run has read.
@@ -71,26 +89,49 @@ impl Store {
     ) -> Result<(), ApplyError> {
         match self.write(client, entries, revision, leave).await {
             Ok(()) => Ok(()),
-            Err(failure) if failure.is_conflict() => Err(self.lost(client, Lost::BeforeWriting).await),
+            // What was read is not there any more, or is in another state.
+            Err(failure) if failure.is_conflict() || failure.is_not_found() && self.parent.exists() => {
+                Err(self.lost(client, Lost::BeforeWriting).await)
+            }
             Err(failure) => Err(failed(client, &self.parent, failure)),
         }
     }
 
-    /// Says that the run is alive.
-    pub(crate) async fn renew(&mut self, client: &Client) -> Result<(), ApplyError> {
+    /// How long to wait before the next renewal.
+    pub(crate) fn pause(&self, last: &Renewal) -> Duration {
+        match last {
+            Renewal::Done => self.pace.renewal.saturating_sub(self.hold.age()),
+            Renewal::Missed => self.pace.again,
+        }
+    }
+
+    /// Says that the run is alive. One attempt with the time of now: one that is sent again after an outage
+    /// would say so of a time that is over.
+    pub(crate) async fn renew(&mut self, client: &Client) -> Result<Renewal, ApplyError> {
+        let sent = Instant::now();
         let holder = self.holder.renewed(client.server_now());
         let request = Request::with_body(Method::Merge, self.parent.path(), &self.parent.renewal(&holder));
         match client
-            .send(&request)
+            .send_once(&request, self.pace.renewal)
             .await
             .and_then(|response| response.json::<Value>())
         {
             Ok(object) => {
                 self.parent.observe(&object);
                 self.holder = holder;
-                Ok(())
+                self.hold.renew(sent);
+                Ok(Renewal::Done)
             }
-            Err(failure) if failure.is_conflict() || failure.is_not_found() => self.reread(client).await,
+            Err(failure) if failure.is_conflict() || failure.is_not_found() => {
+                // Another run, an attempt of our own whose answer was lost, or a label that somebody set.
+                self.reread(client).await?;
+                Ok(Renewal::Missed)
+            }
+            Err(failure) if failure.may_pass(Method::Merge) || matches!(failure, Failure::Deadline) => {
+                let error = failed(client, &self.parent, failure);
+                tracing::warn!(%error, "the hold on the inventory was not renewed");
+                Ok(Renewal::Missed)
+            }
             Err(failure) => Err(failed(client, &self.parent, failure)),
         }
     }
@@ -117,15 +158,28 @@ impl Store {
     pub(crate) async fn remove(mut self, client: &Client) -> Result<(), ApplyError> {
         let parts = self.parent.parts();
         self.reread(client).await?;
-        let body = json!({ "preconditions": { "uid": self.parent.uid() } });
-        let request = Request::with_body(Method::Delete, self.parent.path(), &body);
-        match client.send(&request).await {
-            Ok(_) => {}
-            Err(failure) if failure.is_not_found() => {}
-            Err(failure) => return Err(failed(client, &self.parent, failure)),
+        let mut outcome = self.delete(client).await;
+        if outcome.as_ref().is_err_and(Failure::is_conflict) {
+            self.reread(client).await?;
+            outcome = self.delete(client).await;
         }
+        outcome.map_err(|failure| failed(client, &self.parent, failure))?;
         self.parent.forget();
         self.sweep(client, &parts).await
+    }
+
+    /// Deletes the parent in the state in which it was read last.
+    async fn delete(&self, client: &Client) -> Result<(), Failure> {
+        let preconditions = json!({
+            "uid": self.parent.uid(), "resourceVersion": self.parent.resource_version(),
+        });
+        let body = json!({ "preconditions": preconditions });
+        let request = Request::with_body(Method::Delete, self.parent.path(), &body);
+        match client.send(&request).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.is_not_found() => Ok(()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Parts first, then the parent that refers to them: whoever reads in between sees the old list.
@@ -159,7 +213,14 @@ impl Store {
         } else {
             Request::with_body(Method::Create, self.parent.collection(), &body)
         };
-        let object: Value = client.send(&request).await?.json()?;
+        let object: Value = match client.send(&request).await {
+            Ok(response) => response.json()?,
+            Err(failure) if failure.is_conflict() => match get(client, &self.parent.path()).await? {
+                Some((live, _)) if ParentState::is_written(&body, &live) => live,
+                _ => return Err(failure),
+            },
+            Err(failure) => return Err(failure),
+        };
         self.parent.observe(&object);
         Ok(())
     }

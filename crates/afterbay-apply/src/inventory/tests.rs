@@ -132,7 +132,12 @@ fn a_silent_holder_expires_by_the_servers_clock() {
         ..holder
     };
     assert!(unreadable.is_expired(start));
-    assert!(LEASE > RENEWAL * 2, "one lost renewal must not lose the hold");
+    let pace = Pace::default();
+    assert!(
+        pace.trusted > pace.renewal * 2,
+        "one lost renewal must not lose the hold"
+    );
+    assert!(LEASE > pace.trusted, "a write must end while the hold lasts");
 }
 
 #[test]
@@ -194,4 +199,63 @@ proptest! {
         prop_assert_eq!(&read, &entries);
         prop_assert_eq!(encode(&read, limit), parts, "equal entries have equal text");
     }
+}
+
+/// A server with an inventory in it that another run holds, and a plain ConfigMap.
+async fn held() -> crate::scripted::Server {
+    let mut parent = ParentState::new(ParentKind::Secret, "default".to_owned(), "app".to_owned());
+    let entries = keyed([entry("v1", "Secret", Some("default"), "db")]);
+    let holder = Holder::new("other\u{1b}[2J/7", "02", time::OffsetDateTime::now_utc());
+    let members: Vec<_> = entries.values().collect();
+    let object = parent.render(
+        &members,
+        &encode(&entries, PART_LIMIT)[0],
+        &[],
+        Some("main@sha1:aaaa"),
+        Some(&holder),
+    );
+    parent.observe(&object);
+    crate::scripted::Server::start(move |request, _, _| match request {
+        "GET /api/v1/namespaces/default/secrets/app" => crate::scripted::Reply::Json(200, object.clone()),
+        "GET /api/v1/namespaces/default/configmaps/app" => {
+            crate::scripted::Reply::Json(200, json!({ "metadata": { "name": "app" }, "data": {} }))
+        }
+        _ => crate::scripted::Reply::Json(404, crate::scripted::status(404, "NotFound", "not found")),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn looking_needs_no_hold_and_takes_none() {
+    let server = held().await;
+    let client = server.client(Duration::from_secs(5));
+    let view = look(&client, Some("default"), "app", ParentKind::Secret)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(view.holder.as_deref(), Some("other [2J/7"));
+    assert_eq!(view.revision.as_deref(), Some("main@sha1:aaaa"));
+    assert_eq!(view.entries.len(), 1);
+    assert_eq!(server.requests().len(), 1, "{:?}", server.requests());
+    let error = look(&client, None, "app", ParentKind::ConfigMap)
+        .await
+        .unwrap_err();
+    insta::assert_snapshot!(error, @"inventory default/app cannot be used: a ConfigMap of this name exists and is no ApplySet parent");
+    assert!(
+        look(&client, None, "none", ParentKind::Secret)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_no_name_and_no_revision() {
+    let text = r#"{"version":1,"kinds":[["v1","Secret"]],"revisions":["main\u001b[2J"],"objects":[[0,"","a","",0]]}"#;
+    let mut entries = BTreeMap::new();
+    decode(text, &mut entries).unwrap();
+    assert_eq!(entries.values().next().unwrap().since, None);
+    let text =
+        r#"{"version":1,"kinds":[["v1","Secret"]],"revisions":[],"objects":[[0,"","a\u001b[2J","",-1]]}"#;
+    insta::assert_snapshot!(decode(text, &mut entries).unwrap_err(), @"its list of objects has a name that no server can hold");
 }

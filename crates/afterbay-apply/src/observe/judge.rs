@@ -1,13 +1,13 @@
 //! One object: the server's dry-run of it, held against what is there.
 
 use afterbay_manifest::{Object, Scrubber};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::{compare, managed, warning};
-use crate::client::{Client, Failure, Method, Request, Response};
+use super::{compare, managed};
+use crate::client::{Client, Failure, Method, Request, Response, ServerText};
 use crate::desired::{self, Address, control};
 use crate::discovery::write_query;
-use crate::error::{ApplyError, Quotes, Subject, refused};
+use crate::error::{ApplyError, Quotes, Subject, Words, refused};
 use crate::inventory::PART_OF;
 use crate::live::Verdict;
 use crate::{ApplyOptions, Conflicts};
@@ -37,6 +37,12 @@ pub(crate) enum Effect {
     Write,
 }
 
+impl Effect {
+    fn parameter(self) -> Option<(&'static str, &'static str)> {
+        (self == Self::DryRun).then_some(("dryRun", "All"))
+    }
+}
+
 impl Judge<'_> {
     /// Dry-runs the object and compares the outcome with the live one, which is read unless `known`.
     pub(crate) async fn judge(
@@ -46,15 +52,8 @@ impl Judge<'_> {
         address: &Address,
         known: Option<Value>,
     ) -> Result<Judged, ApplyError> {
-        let refuse = |failure: Failure| {
-            refused(
-                self.client,
-                subject,
-                Quotes::of(object, self.scrubber),
-                failure,
-                self.scrubber,
-            )
-        };
+        let quotes = Quotes::of(object, self.scrubber);
+        let refuse = |failure: Failure| refused(self.client, subject, quotes, failure, self.scrubber);
         let desired = desired::body(object, address, self.part_of);
         if let Some(reason) = ignored(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));
@@ -63,17 +62,26 @@ impl Judge<'_> {
         let mut looks = 0;
         loop {
             looks += 1;
-            if let Some(live) = &known {
-                self.refuse_other_owner(subject, live)?;
-                if let Some(reason) = ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"])) {
-                    return Ok(skip(Some(live), reason));
-                }
+            if let Some(live) = &known
+                && let Some(judged) = self.hands_off(subject, &desired, live)?
+            {
+                return Ok(judged);
             }
-            let response = self
-                .apply(address, &desired, Effect::DryRun)
-                .await
-                .map_err(refuse)?;
-            let warnings = self.warnings(subject, &response);
+            let response = match self.apply(address, &desired, Effect::DryRun).await {
+                Ok(response) => response,
+                Err(failure) if known.is_none() && !failure.is_global() => {
+                    // What is to be left alone is not to be changed, so nobody needs to hear that it cannot be.
+                    return match self.read(address).await {
+                        Ok(Some(live)) => match self.hands_off(subject, &desired, &live)? {
+                            Some(judged) => Ok(judged),
+                            None => Err(refuse(failure)),
+                        },
+                        Ok(None) | Err(_) => Err(refuse(failure)),
+                    };
+                }
+                Err(failure) => return Err(refuse(failure)),
+            };
+            let warnings = self.warnings(subject, quotes, &response);
             if response.created {
                 return Ok(Judged {
                     verdict: Verdict::Create,
@@ -81,27 +89,60 @@ impl Judge<'_> {
                 });
             }
             let dry_run: Value = response.json().map_err(refuse)?;
-            let is_current = known.as_ref().is_some_and(|live| {
-                live["metadata"]["resourceVersion"] == dry_run["metadata"]["resourceVersion"]
-            });
-            if let Some(live) = known.as_ref().filter(|_| is_current || looks > LOOKS) {
-                return Ok(self.compare(subject, &desired, live, &dry_run, warnings));
-            }
-            known = self.read(address).await.map_err(refuse)?;
-            if let Some(live) = &known {
+            let is_same =
+                |live: &Value| live["metadata"]["resourceVersion"] == dry_run["metadata"]["resourceVersion"];
+            if known.is_none() || !known.as_ref().is_some_and(is_same) && looks <= LOOKS {
+                known = self.read(address).await.map_err(refuse)?;
                 // Only a changed object has to be asked about again.
-                let is_same = live["metadata"]["resourceVersion"] == dry_run["metadata"]["resourceVersion"];
-                if is_same {
-                    self.refuse_other_owner(subject, live)?;
-                    if let Some(reason) =
-                        ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"]))
-                    {
-                        return Ok(skip(Some(live), reason));
-                    }
-                    return Ok(self.compare(subject, &desired, live, &dry_run, warnings));
+                if !known.as_ref().is_some_and(is_same) {
+                    continue;
                 }
             }
+            let Some(live) = &known else { continue };
+            if let Some(judged) = self.hands_off(subject, &desired, live)? {
+                return Ok(judged);
+            }
+            let mut judged = self.compare(subject, &desired, live, &dry_run, warnings);
+            if let Verdict::Configure { uid, leftovers, .. } = &judged.verdict
+                && !leftovers.is_empty()
+            {
+                let removal = self.remove_keys(address, uid, leftovers, Effect::DryRun).await;
+                let response = removal.map_err(refuse)?;
+                judged.warnings.extend(self.warnings(subject, quotes, &response));
+            }
+            return Ok(judged);
         }
+    }
+
+    /// The verdict on an object that has to be left as it is in the cluster.
+    fn hands_off(
+        &self,
+        subject: &Subject,
+        desired: &Value,
+        live: &Value,
+    ) -> Result<Option<Judged>, ApplyError> {
+        self.refuse_other_owner(subject, live)?;
+        let reason = ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"]));
+        Ok(reason.map(|reason| skip(Some(live), reason)))
+    }
+
+    /// Removes keys that our own `stringData` left in a Secret, provided that it is still the one that was
+    /// judged.
+    pub(crate) async fn remove_keys(
+        &self,
+        address: &Address,
+        uid: &str,
+        keys: &[String],
+        effect: Effect,
+    ) -> Result<Response, Failure> {
+        let data: Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
+        let patch = json!({ "metadata": { "uid": uid }, "data": data });
+        let mut query = vec![("fieldManager", self.options.field_manager.as_str())];
+        query.extend(effect.parameter());
+        let uri = format!("{}?{}", address.path(), write_query(&query));
+        self.client
+            .send(&Request::with_body(Method::Merge, uri, &patch))
+            .await
     }
 
     /// Server-side apply of a body.
@@ -118,21 +159,23 @@ impl Judge<'_> {
         if self.options.conflicts == Conflicts::Override {
             query.push(("force", "true"));
         }
-        if effect == Effect::DryRun {
-            query.push(("dryRun", "All"));
-        }
+        query.extend(effect.parameter());
         let uri = format!("{}?{}", address.path(), write_query(&query));
         self.client
             .send(&Request::with_body(Method::Apply, uri, body))
             .await
     }
 
-    /// The warnings that came with an answer, scrubbed.
-    pub(crate) fn warnings(&self, subject: &Subject, response: &Response) -> Vec<String> {
+    /// The warnings that came with an answer, by the same rule as a refusal of this object.
+    pub(crate) fn warnings(&self, subject: &Subject, quotes: Quotes, response: &Response) -> Vec<String> {
+        let words = Words {
+            quotes,
+            scrubber: self.scrubber,
+        };
         response
             .warnings
             .iter()
-            .map(|text| warning(subject, text, self.scrubber))
+            .map(|text| format!("{subject}: {}", words.clean(text)))
             .collect()
     }
 
@@ -150,7 +193,7 @@ impl Judge<'_> {
             Some(other) if Some(other) != self.part_of && self.options.conflicts == Conflicts::Report => {
                 Err(ApplyError::OwnedByOther {
                     subject: Box::new(subject.clone()),
-                    other: other.to_owned(),
+                    other: ServerText::new(other).said(self.scrubber),
                 })
             }
             _ => Ok(()),

@@ -10,7 +10,7 @@ use super::*;
 use crate::Prune;
 use crate::desired::{self, Definitions};
 use crate::discovery::{Kinds, Resource, Scope};
-use crate::inventory::{ParentKind, ParentState};
+use crate::inventory::{Pace, ParentKind, ParentState};
 use crate::live::{Member, Present};
 use crate::scripted;
 
@@ -60,6 +60,7 @@ fn inventory(members: &[ObjectRef]) -> Inventory {
         parent: ParentState::new(ParentKind::ConfigMap, "default".to_owned(), "app".to_owned()),
         entries: entries.collect(),
         holder: "test".to_owned(),
+        pace: Pace::default(),
     })
 }
 

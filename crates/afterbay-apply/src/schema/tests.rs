@@ -99,3 +99,89 @@ fn more_than_one_fitting_alternative_is_for_the_server_to_judge() {
     let spec = json!({ "size": 1, "how": { "a": "x", "b": "y" } });
     assert!(check(&widget(&spec), &schema(), UnknownFields::Refuse).is_empty());
 }
+
+/// What is wrong with a `spec.list` under a schema of the list.
+fn of_list(schema: &Value, list: &Value) -> Vec<String> {
+    let schema = json!({ "type": "object", "properties": { "spec": { "type": "object", "properties": { "list": schema } } } });
+    check(&widget(&json!({ "list": list })), &schema, UnknownFields::Refuse)
+}
+
+fn rules() -> Value {
+    json!({
+        "type": "array",
+        "items": { "type": "object", "properties": {
+            "name": { "type": "string" }, "value": { "type": "string" }, "from": { "type": "string", "default": "env" },
+        } },
+    })
+}
+
+#[test]
+fn a_rule_about_items_in_a_junctor_says_nothing_about_their_other_fields() {
+    for junctor in ["allOf", "anyOf", "oneOf"] {
+        let mut schema = rules();
+        schema[junctor] = json!([{ "items": { "properties": { "name": { "minLength": 2 } } } }]);
+        let fits = json!([{ "name": "ab", "value": "x" }]);
+        assert_eq!(of_list(&schema, &fits), Vec::<String>::new(), "{junctor}");
+        assert_eq!(
+            of_list(&schema, &json!([{ "name": "a", "value": "x" }])).len(),
+            1,
+            "{junctor}"
+        );
+    }
+}
+
+#[test]
+fn a_default_counts_in_a_junctor() {
+    for junctor in ["allOf", "anyOf", "oneOf"] {
+        let mut schema = rules();
+        schema["items"][junctor] = json!([{ "required": ["from"] }]);
+        assert_eq!(
+            of_list(&schema, &json!([{ "name": "a" }, { "from": null }])),
+            Vec::<String>::new(),
+            "{junctor}"
+        );
+        schema["items"][junctor] = json!([{ "required": ["value"] }]);
+        assert_eq!(of_list(&schema, &json!([{ "name": "a" }])).len(), 1, "{junctor}");
+    }
+}
+
+#[test]
+fn what_must_not_be_is_told_where_it_is_certain() {
+    let mut schema = rules();
+    schema["items"]["not"] = json!({ "required": ["name", "value"] });
+    let both = json!([{ "name": "a" }, { "name": "a", "value": "hunter2" }]);
+    assert_eq!(
+        of_list(&schema, &both),
+        ["spec.list[1]: fits what must not be (not)"]
+    );
+    schema["items"]["not"] = json!({ "properties": { "name": { "pattern": "^a$" } } });
+    assert!(
+        of_list(&schema, &both).is_empty(),
+        "a pattern is not told for certain"
+    );
+}
+
+#[test]
+fn keys_of_a_list_are_there_and_differ() {
+    let mut schema = rules();
+    schema["x-kubernetes-list-type"] = json!("map");
+    schema["x-kubernetes-list-map-keys"] = json!(["name", "from"]);
+    let fits = json!([{ "name": "a" }, { "name": "b" }, { "name": "a", "from": "file" }]);
+    assert_eq!(of_list(&schema, &fits), Vec::<String>::new());
+    let wrong = json!([{ "name": "a" }, { "name": "a", "from": "env" }, { "from": "file" }]);
+    insta::assert_snapshot!(of_list(&schema, &wrong).join("\n"), @r"
+    spec.list[1]: has the name, from of another item
+    spec.list[2]: has no name, which is a key of the list
+    ");
+    let set = json!({ "type": "array", "x-kubernetes-list-type": "set", "items": { "type": "string" } });
+    assert_eq!(
+        of_list(&set, &json!(["a", "b", "a"])),
+        ["spec.list[2]: is in the set twice"]
+    );
+}
+
+#[test]
+fn a_number_is_the_same_however_it_is_written() {
+    let schema = json!({ "type": "array", "items": { "type": "number", "enum": [1, 2.5] } });
+    assert_eq!(of_list(&schema, &json!([1.0, 2.5])), Vec::<String>::new());
+}

@@ -70,3 +70,13 @@ fn everything_is_said_at_once() {
     objects.yaml:9:11: Secret/a: data.b is not base64 (standard alphabet, with padding); put plain text under stringData
     ");
 }
+
+#[test]
+fn a_list_of_something_else() {
+    let list = "apiVersion: v1\nkind: SecretList\nmetadata: {name: all}\nitems: ";
+    assert_snapshot!(refusal(&format!("{list}canary\n")), @"objects.yaml:1:1: SecretList/all: items is text where a list of objects is expected; write one object per item");
+    assert_snapshot!(refusal(&format!("{list}\n- {{kind: Secret}}\n- canary\n")), @r"
+    objects.yaml:5:3: apiVersion is missing; every Kubernetes object needs apiVersion, kind and metadata.name as text
+    objects.yaml:6:3: a string where a Kubernetes object is expected; an object is a map with apiVersion, kind and metadata.name
+    ");
+}

@@ -99,7 +99,13 @@ impl Apply {
         progress.finish();
         let notes = ring.notes();
         output::notes(&notes);
-        let report = result?;
+        let report = match result {
+            Ok(report) => report,
+            Err(failure) => {
+                failure.print_report(self.output)?;
+                return Err(failure);
+            }
+        };
         // What the stages warned of was printed when they did.
         output::warnings(&report.apply.warnings);
         output::report(&report, &notes, self.output, &mut io::stdout().lock())?;

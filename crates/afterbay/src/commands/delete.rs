@@ -73,7 +73,14 @@ impl Delete {
         })
         .await;
         progress.finish();
-        let report = report.map_err(RunError::from)?;
+        let report = match report {
+            Ok(report) => report,
+            Err(failure) => {
+                let failure = Failure::from(RunError::from(failure));
+                failure.print_report(output)?;
+                return Err(failure);
+            }
+        };
         let summary = report.summary();
         progress.show(&StageEvent::Finished {
             stage: Stage::Apply,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use afterbay_apply::{Busy, Entry, Inventory as Owned, InventoryOptions, InventorySummary, ParentKind};
+use afterbay_apply::{ApplyError, ApplyErrors, Entry, InventorySummary, InventoryView, ParentKind};
 use afterbay_pipeline::RunError;
 use clap::Args;
 use serde_json::{Value, json};
@@ -68,51 +68,62 @@ impl Inventory {
     }
 
     async fn one(&self, client: &afterbay_apply::Client, name: &str) -> Result<(), Failure> {
+        let namespace = self.cluster.namespace.as_deref();
+        // An object of the other kind may have the name and be none of ours.
+        let mut foreign: Option<ApplyErrors> = None;
         for parent in [ParentKind::ConfigMap, ParentKind::Secret] {
-            let options = InventoryOptions {
-                name: name.to_owned(),
-                namespace: self.cluster.namespace.clone(),
-                parent,
-                busy: Busy::Fail,
-                holder: String::new(),
-            };
-            let inventory = afterbay_apply::inventory(client, &options)
-                .await
-                .map_err(RunError::from)?;
-            if inventory.exists() {
-                return self.print_one(name, &inventory);
+            match afterbay_apply::look(client, namespace, name, parent).await {
+                Ok(Some(inventory)) => return self.print_one(name, &inventory),
+                Ok(None) => {}
+                Err(errors) if is_foreign(&errors) => {
+                    foreign.get_or_insert(errors);
+                }
+                Err(errors) => return Err(RunError::from(errors).into()),
             }
         }
-        let namespace = self
-            .cluster
-            .namespace
-            .as_deref()
-            .unwrap_or(client.default_namespace());
+        if let Some(errors) = foreign {
+            return Err(RunError::from(errors).into());
+        }
+        let namespace = namespace.unwrap_or(client.default_namespace());
         let message = format!(
             "there is no inventory {name} in namespace {namespace}; `afterbay inventory -A` lists them all"
         );
         Err(Failure::other(Exit::Failure, &anyhow::Error::msg(message)))
     }
 
-    fn print_one(&self, name: &str, inventory: &Owned) -> Result<(), Failure> {
+    fn print_one(&self, name: &str, inventory: &InventoryView) -> Result<(), Failure> {
+        if let Some(holder) = &inventory.holder {
+            eprintln!(
+                "note: {holder} is writing; objects that it is about to delete or create are among these"
+            );
+        }
         match self.output {
             Format::Table => {
                 let mut rows = vec![["OBJECT", "SINCE"].map(str::to_owned)];
                 rows.extend(
                     inventory
-                        .entries()
+                        .entries
+                        .iter()
                         .map(|entry| [entry.object.to_string(), since(entry).to_owned()]),
                 );
                 print(&output::columns(&rows))?;
             }
             format => {
-                let objects: Vec<Value> = inventory.entries().map(entry_json).collect();
-                let value = json!({ "name": name, "revision": inventory.revision(), "objects": objects });
+                let objects: Vec<Value> = inventory.entries.iter().map(entry_json).collect();
+                let value = json!({
+                    "name": name, "revision": inventory.revision, "holder": inventory.holder, "objects": objects,
+                });
                 output::value(&value, format, &mut io::stdout().lock())?;
             }
         }
         Ok(())
     }
+}
+
+fn is_foreign(errors: &ApplyErrors) -> bool {
+    errors
+        .iter()
+        .all(|error| matches!(error, ApplyError::ForeignInventory { .. }))
 }
 
 fn list_rows(found: &[InventorySummary]) -> Vec<[String; 4]> {

@@ -1,0 +1,191 @@
+//! One object before a server that refuses it, or that has something to say.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use afterbay_manifest::{Gvk, Scrubber};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Conflicts;
+use crate::discovery::{Resource, Scope};
+use crate::scripted::{self, Memory, Reply, Server, status};
+
+const PATH: &str = "/api/v1/namespaces/default/secrets/db";
+
+fn secret(annotations: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "db", "annotations": annotations },
+        "data": { "kept": "b25l" },
+    })
+}
+
+fn refusal() -> Reply {
+    Reply::Json(
+        422,
+        status(422, "Invalid", "type: Invalid value: \"x\": field is immutable"),
+    )
+}
+
+/// A server with this object in it that answers applies so.
+async fn server(live: Option<Value>, apply: impl Fn() -> Option<Reply> + Send + Sync + 'static) -> Server {
+    let mut memory = Memory::default();
+    memory.objects.extend(live.map(|live| (PATH.to_owned(), live)));
+    let memory = Mutex::new(memory);
+    Server::start(move |request, body, _| {
+        let is_apply = request.starts_with("PATCH") && request.contains("fieldValidation");
+        let reply = is_apply.then(&apply).flatten();
+        reply.unwrap_or_else(|| memory.lock().unwrap().answer(request, body))
+    })
+    .await
+}
+
+async fn judged(server: &Server, object: &Value) -> Result<Judged, ApplyError> {
+    let object = scripted::object(0, object);
+    let resource = Resource {
+        gvk: Gvk::new("v1", "Secret"),
+        plural: "secrets".to_owned(),
+        scope: Scope::Namespaced,
+    };
+    let address = Address {
+        resource,
+        object: ObjectRef {
+            namespace: Some("default".to_owned()),
+            ..object.reference().clone()
+        },
+    };
+    let client = server.client(Duration::from_secs(20));
+    let options = ApplyOptions::default();
+    assert_eq!(options.conflicts, Conflicts::Report);
+    let judge = Judge {
+        client: &client,
+        options: &options,
+        scrubber: &Scrubber::default(),
+        part_of: Some("ours"),
+    };
+    judge
+        .judge(
+            &object,
+            &desired::subject(&object, &address.object),
+            &address,
+            None,
+        )
+        .await
+}
+
+fn live(annotations: &Value, labels: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": "db", "uid": "u", "resourceVersion": "1", "annotations": annotations, "labels": labels },
+        "data": { "kept": "b25l" },
+    })
+}
+
+#[tokio::test]
+async fn an_object_that_is_to_be_left_alone_is_left_alone_when_the_server_refuses_it_too() {
+    let once = json!({ "kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent" });
+    let disabled = json!({ "kustomize.toolkit.fluxcd.io/reconcile": "disabled" });
+    let ignore = json!({ "kustomize.toolkit.fluxcd.io/ssa": "Ignore" });
+    for (ours, theirs) in [
+        (&once, &json!({})),
+        (&json!({}), &disabled),
+        (&json!({}), &ignore),
+    ] {
+        for refused in [true, false] {
+            let server = server(Some(live(theirs, &json!({}))), move || refused.then(refusal)).await;
+            let verdict = judged(&server, &secret(ours)).await.map(|judged| judged.verdict);
+            assert!(
+                matches!(&verdict, Ok(Verdict::Skip { uid: Some(uid), .. }) if uid == "u"),
+                "{ours} {theirs} {refused}: {verdict:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_yet_is_refused_whatever_it_says() {
+    let once = json!({ "kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent" });
+    let server = server(None, || Some(refusal())).await;
+    let error = judged(&server, &secret(&once)).await.err().unwrap();
+    assert!(matches!(error, ApplyError::Invalid { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_object_of_another_set_is_named_as_such_when_the_server_refuses_it_too() {
+    let labels = json!({ "applyset.kubernetes.io/part-of": "theirs\u{1b}[2J" });
+    for refused in [true, false] {
+        let server = server(Some(live(&json!({}), &labels)), move || refused.then(refusal)).await;
+        let error = judged(&server, &secret(&json!({}))).await.err().unwrap();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(error, @"app.yaml:1:1: Secret/default/db: belongs to another ApplySet (theirs [2J)");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_may_be_changed_stays_one() {
+    let server = server(Some(live(&json!({}), &json!({}))), || Some(refusal())).await;
+    let error = judged(&server, &secret(&json!({}))).await.err().unwrap();
+    insta::assert_snapshot!(error, @"app.yaml:1:1: Secret/default/db: invalid: type: Invalid value: …: field is immutable");
+}
+
+/// A live Secret in which our `stringData` left a key behind.
+fn with_leftover() -> Value {
+    let mut live = live(&json!({}), &json!({ "applyset.kubernetes.io/part-of": "ours" }));
+    live["data"]["left"] = json!("b25l");
+    live["metadata"]["managedFields"] = json!([{
+        "manager": "afterbay", "operation": "Apply", "fieldsV1": { "f:stringData": { "f:left": {} } },
+    }]);
+    live
+}
+
+#[tokio::test]
+async fn the_removal_of_a_leftover_is_dry_run_before_anything_is_written() {
+    let server = server(Some(with_leftover()), || None).await;
+    let judged = judged(&server, &secret(&json!({}))).await.ok().unwrap();
+    assert!(
+        matches!(&judged.verdict, Verdict::Configure { leftovers, .. } if *leftovers == ["left"]),
+        "{:?}",
+        judged.verdict
+    );
+    let writes: Vec<_> = server
+        .requests()
+        .into_iter()
+        .filter(|request| request.starts_with("PATCH"))
+        .collect();
+    assert_eq!(writes.len(), 2, "{writes:?}");
+    assert!(
+        writes.iter().all(|request| request.contains("dryRun=All")),
+        "{writes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_removal_that_the_server_refuses_is_refused_with_the_rest() {
+    let memory = Mutex::new(Memory::default());
+    memory
+        .lock()
+        .unwrap()
+        .objects
+        .insert(PATH.to_owned(), with_leftover());
+    let server = Server::start(move |request, body, _| {
+        if request.starts_with("PATCH") && !request.contains("fieldValidation") {
+            return Reply::Json(403, status(403, "Forbidden", "no removal"));
+        }
+        memory.lock().unwrap().answer(request, body)
+    })
+    .await;
+    let error = judged(&server, &secret(&json!({}))).await.err().unwrap();
+    insta::assert_snapshot!(error, @"app.yaml:1:1: Secret/default/db: forbidden: no removal");
+}
+
+#[tokio::test]
+async fn a_warning_about_a_secret_quotes_no_value() {
+    let server = Server::start(|_, _, _| {
+        let text = r#"299 - "type: Invalid value: \"x1\": is odd""#;
+        Reply::With(201, "Warning", text, json!({}))
+    })
+    .await;
+    let judged = judged(&server, &secret(&json!({}))).await.ok().unwrap();
+    insta::assert_snapshot!(judged.warnings.join("\n"), @"app.yaml:1:1: Secret/default/db: type: Invalid value: …: is odd");
+}
