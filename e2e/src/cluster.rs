@@ -249,6 +249,34 @@ impl Cluster {
     /// Writes that the server has counted so far for these resources (`secrets`, `deployments`, …), dry-runs left
     /// out (`apiserver_request_total`).
     pub fn writes(&self, resources: &[&str]) -> anyhow::Result<Writes> {
+        self.count_writes(|resource, _| resources.contains(&resource))
+    }
+
+    /// Writes of every resource, but for what a cluster writes by itself all the time (leases, events, the state of
+    /// objects) and what is only asked (reviews).
+    pub fn all_writes(&self) -> anyhow::Result<Writes> {
+        self.count_writes(|resource, subresource| {
+            let is_chatter =
+                matches!(resource, "leases" | "events" | "nodes") || resource.ends_with("reviews");
+            subresource.is_empty() && !is_chatter
+        })
+    }
+
+    /// Waits until the controllers have done what a change asks of them; returns the count of [`Self::all_writes`].
+    pub fn wait_until_still(&self) -> anyhow::Result<Writes> {
+        self.wait_until_quiet()?;
+        let mut last = self.all_writes()?;
+        wait_until("nobody writes", Duration::from_mins(1), || {
+            std::thread::sleep(Duration::from_secs(3));
+            let now = self.all_writes()?;
+            let is_still = now.total == last.total;
+            last = now;
+            Ok(is_still)
+        })?;
+        Ok(last)
+    }
+
+    fn count_writes(&self, is_asked: impl Fn(&str, &str) -> bool) -> anyhow::Result<Writes> {
         let metrics = self.kubectl(&["get", "--raw", "/metrics"])?.success()?;
         let mut total = 0;
         for line in metrics
@@ -263,7 +291,9 @@ impl Cluster {
                 label("verb"),
                 Some("APPLY" | "PATCH" | "PUT" | "POST" | "DELETE" | "DELETECOLLECTION")
             );
-            let is_asked = label("resource").is_some_and(|resource| resources.contains(&resource));
+            // The name of one label ends in the name of the other.
+            let subresource = label(",subresource").unwrap_or_default();
+            let is_asked = label(",resource").is_some_and(|resource| is_asked(resource, subresource));
             if is_write && is_asked && label("dry_run") == Some("") {
                 let count = line
                     .rsplit(' ')

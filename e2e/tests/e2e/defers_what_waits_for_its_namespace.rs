@@ -18,11 +18,82 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
 }
 
 fn all(scenario: &Scenario) -> anyhow::Result<Outcome> {
+    everything_at_once_with_one_bad_secret(scenario)?;
     let repository = scenario.repository()?;
     arrives_in_one_run(scenario, &repository)?;
     one_bad_secret_stops_the_rest(scenario, &repository)?;
     a_resource_against_its_schema_is_refused_first(scenario, &repository)?;
     Ok(Outcome::Passed)
+}
+
+/// Namespace, CRD, custom resource and a bad Secret in one revision, where none of them is known yet.
+fn everything_at_once_with_one_bad_secret(scenario: &Scenario) -> anyhow::Result<()> {
+    let (cluster, namespace) = (&scenario.cluster, format!("{}-all", scenario.namespace));
+    let repository = Repository::create(&scenario.folder.join("all"))?;
+    let afterbay = scenario.afterbay();
+    let apply = |format: &str| {
+        let arguments = ["--inventory", "all", "--prune", "--output", format];
+        afterbay.apply(&repository.url(), &arguments)
+    };
+    repository.write("0-leaves.yaml", config_map(&scenario.namespace, "leaves", "one"))?;
+    repository.commit("first")?;
+    apply("json")?.expect_success()?;
+    repository
+        .remove("0-leaves.yaml")?
+        .write("1-gadget.yaml", gadget(scenario, &namespace, "3"))?
+        .write("2-crd.yaml", crd(scenario))?
+        .write("3-secret.yaml", bad_secret(&namespace))?
+        .write("4-namespace.yaml", namespace_object(&namespace))?;
+    repository.commit("second")?;
+    let ended = apply("json")?.expect_code(15)?;
+    ended.clone().expect_text(&[
+        "3-secret.yaml",
+        "tls.key",
+        "hint:",
+        "stopped after the first write",
+    ])?;
+    let report = ended.json()?;
+    for (object, action, waits) in [
+        ("Namespace", "created", 0),
+        ("CustomResourceDefinition", "created", 0),
+        ("Gadget", "notReached", 2),
+        ("Secret", "failed", 1),
+        ("ConfigMap", "notReached", 0),
+    ] {
+        let objects = report["objects"].as_array().into_iter().flatten();
+        let found: Vec<_> = objects.filter(|entry| entry["kind"] == object).collect();
+        ensure!(
+            found.len() == 1
+                && found[0]["action"] == action
+                && found[0]["deferredFor"].as_array().map_or(0, Vec::len) == waits,
+            "{object} is not {action}: {report}"
+        );
+    }
+    ensure!(
+        report["counts"]["notReached"] == 2 && report["counts"]["failed"] == 1,
+        "{report}"
+    );
+    let kind = format!("gadgets.{}.example.com", scenario.namespace);
+    cluster.expect_absent(&namespace, &kind, "one")?;
+    cluster.expect_absent(&namespace, "secret", "certificate")?;
+    cluster.expect(&scenario.namespace, "configmap", "leaves")?;
+
+    // Again, for people: now the server knows all of them, so nothing is written.
+    let ended = apply("table")?.expect_code(14)?;
+    ensure!(ended.output.stdout.is_empty(), "{}", ended.text());
+    ended.expect_text(&["3-secret.yaml", "nothing was written"])?;
+    cluster
+        .kubectl(&["delete", "crd", &kind, "--wait=true"])?
+        .success()?;
+    Ok(())
+}
+
+/// Only the server knows what a Secret of this type must have.
+fn bad_secret(namespace: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: certificate\n  namespace: {namespace}\ntype: kubernetes.io/tls\nstringData:\n  \
+         tls.crt: certificate\n"
+    )
 }
 
 fn arrives_in_one_run(scenario: &Scenario, repository: &Repository) -> anyhow::Result<()> {
@@ -68,11 +139,6 @@ fn arrives_in_one_run(scenario: &Scenario, repository: &Repository) -> anyhow::R
 
 fn one_bad_secret_stops_the_rest(scenario: &Scenario, repository: &Repository) -> anyhow::Result<()> {
     let namespace = format!("{}-bad", scenario.namespace);
-    // Only the server knows what a Secret of this type must have.
-    let secret = format!(
-        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: certificate\n  namespace: {namespace}\ntype: kubernetes.io/tls\nstringData:\n  \
-         tls.crt: certificate\n"
-    );
     repository
         .remove("2-settings.yaml")?
         .write(
@@ -80,7 +146,7 @@ fn one_bad_secret_stops_the_rest(scenario: &Scenario, repository: &Repository) -
             config_map(&scenario.namespace, "existing", "two"),
         )?
         .write("6-namespace.yaml", namespace_object(&namespace))?
-        .write("7-secret.yaml", secret)?
+        .write("7-secret.yaml", bad_secret(&namespace))?
         .write("8-settings.yaml", config_map(&namespace, "settings", "one"))?;
     repository.commit("second")?;
     let ended = apply(scenario, repository)?.expect_code(15)?;

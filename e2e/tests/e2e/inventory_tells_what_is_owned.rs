@@ -86,11 +86,25 @@ fn another_inventory(scenario: &Scenario, first: &Repository) -> anyhow::Result<
         .run(["inventory", "--namespace", namespace])?
         .expect_success()?
         .expect_text(&["set", "other"])?;
-    afterbay
-        .run(["inventory", "other", "--namespace", namespace])?
-        .expect_success()?
-        .expect_text(&["three"])
-        .map(drop)
+    let shows = || {
+        afterbay
+            .run(["inventory", "other", "--namespace", namespace])?
+            .expect_success()?
+            .expect_text(&["three"])
+    };
+    shows()?;
+    // A plain object of the other kind may have the name; where it is the only one, it is named.
+    cluster
+        .kubectl(&["create", "configmap", "other", "--namespace", namespace])?
+        .success()?;
+    shows()?;
+    cluster
+        .kubectl(&["create", "configmap", "plain", "--namespace", namespace])?
+        .success()?;
+    let refused = afterbay
+        .run(["inventory", "plain", "--namespace", namespace])?
+        .expect_code(14)?;
+    refused.expect_text(&["plain", "is no ApplySet parent"]).map(drop)
 }
 
 /// KEP-3659: the parent's label is the id computed from its name, the members carry it, and tooling says whose it is.

@@ -39,6 +39,7 @@ fn look(scenario: &Scenario) -> anyhow::Result<()> {
     admission_repeats(scenario, &guarded, &key)?;
     key_service_repeats(scenario, &guarded, &key)?;
     git_server_repeats(scenario, &guarded)?;
+    admission_warns(scenario, &guarded, &key)?;
     results(scenario, &guarded, &key)
 }
 
@@ -186,7 +187,7 @@ fn server_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> a
 /// An admission policy prints what it was shown.
 fn admission_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::Result<()> {
     let namespace = &scenario.namespace;
-    let policy = Policy::install(&scenario.cluster, namespace)?;
+    let policy = Policy::install(&scenario.cluster, namespace, "policy", "Deny")?;
     let secret = guarded
         .secret("watched")
         .replace("metadata:\n", &format!("metadata:\n    namespace: {namespace}\n"));
@@ -229,6 +230,72 @@ fn admission_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -
         }
     }
     policy.end(&secret)
+}
+
+/// A policy that only warns: what it says comes with a success, and is in the report.
+fn admission_warns(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::Result<()> {
+    let namespace = &scenario.namespace;
+    let policy = Policy::install(&scenario.cluster, namespace, "warn", "Warn")?;
+    let canary = Value::from(guarded.canary.value.as_str()).to_string();
+    for (name, value) in [
+        ("long", canary.as_str()),
+        ("short", "\"true\""),
+        ("quote", r#""a\"b""#),
+    ] {
+        let manifest = deployment(namespace, value);
+        let said = policy.wait_for_warning(&manifest)?;
+        let plain: String = serde_json::from_str(value)?;
+        ensure!(
+            said.contains(&plain) || said.contains(&value[1..value.len() - 1]),
+            "{name}: the policy does not print the value, so nothing is tested:\n{said}"
+        );
+        let arguments = ["--encrypted-regex", "^value$", "--age", &key.recipient];
+        let repository = guarded.repository(&format!("warns-{name}"))?;
+        repository.write(
+            "watched.yaml",
+            scenario.sops().encrypt_with(&manifest, &arguments)?,
+        )?;
+        repository.commit("first")?;
+        for (log, mode) in [
+            (None, "--dry-run=server"),
+            (Some(LOGS[0]), "--quiet"),
+            (None, "--prune"),
+        ] {
+            let mut afterbay = scenario.afterbay();
+            if let Some(filter) = log {
+                afterbay = afterbay.env("RUST_LOG", filter);
+            }
+            let path = key.path();
+            let arguments = [
+                "--age-key-file",
+                &path,
+                "--inventory",
+                "warned",
+                "--output",
+                "json",
+                mode,
+            ];
+            let ended = afterbay.apply(&repository.url(), &arguments)?.expect_success()?;
+            let text = ended.text();
+            let warnings = ended.json()?["warnings"].to_string();
+            ensure!(
+                warnings.contains(&policy.name) || mode == "--prune",
+                "{name}: no warning:\n{text}"
+            );
+            expect_hidden(&guarded.canary, &text)?;
+            if name != "long" {
+                expect_no_short_value(name, &text)?;
+                ensure!(
+                    !text.contains(r#"a\"b"#) && !text.contains("a\"b"),
+                    "{name}: {text}"
+                );
+            }
+        }
+    }
+    let arguments = ["delete", "--inventory", "warned", "--namespace", namespace];
+    scenario.afterbay().run(arguments)?.expect_success()?;
+    policy.delete();
+    Ok(())
 }
 
 fn deployment(namespace: &str, value: &str) -> String {
@@ -373,10 +440,10 @@ struct Policy<'a> {
 }
 
 impl<'a> Policy<'a> {
-    fn install(cluster: &'a Cluster, namespace: &str) -> anyhow::Result<Self> {
+    fn install(cluster: &'a Cluster, namespace: &str, name: &str, action: &str) -> anyhow::Result<Self> {
         let this = Self {
             cluster,
-            name: format!("e2e-policy-{namespace}"),
+            name: format!("e2e-{name}-{namespace}"),
         };
         let name = &this.name;
         cluster.apply(&format!(
@@ -404,7 +471,7 @@ kind: ValidatingAdmissionPolicyBinding
 metadata: {{name: {name}}}
 spec:
   policyName: {name}
-  validationActions: [Deny]
+  validationActions: [{action}]
 "
         ))?;
         Ok(this)
@@ -414,6 +481,22 @@ spec:
     fn wait(&self, manifest: &str) -> anyhow::Result<String> {
         for _ in 0..100 {
             if let Some(said) = self.says(manifest)? {
+                return Ok(said);
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        anyhow::bail!("the policy did not come into force")
+    }
+
+    /// What the server says to an object that it accepts, once the policy is in force.
+    fn wait_for_warning(&self, manifest: &str) -> anyhow::Result<String> {
+        let arguments = ["apply", "--server-side", "--dry-run=server", "--filename", "-"];
+        for _ in 0..100 {
+            let said = self
+                .cluster
+                .kubectl_with_input(&arguments, manifest.as_bytes())?
+                .stderr;
+            if said.contains(&self.name) {
                 return Ok(said);
             }
             thread::sleep(Duration::from_millis(200));

@@ -38,6 +38,12 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         &format!("{}/set", scenario.namespace),
         "nothing was written",
     ])?;
+    let looks = ["inventory", "set", "--namespace", &scenario.namespace];
+    scenario
+        .afterbay()
+        .run(looks)?
+        .expect_success()?
+        .expect_text(&["item-0", &format!("/{} is writing", first.id())])?;
     ensure!(first.is_running(), "the first run was too fast");
     ensure!(waiting.is_running(), "the second run did not wait");
 

@@ -1,7 +1,7 @@
 //! What the API server refuses before the first write: every reason at once, and nothing is written or pruned.
 
 use anyhow::ensure;
-use e2e::{Guarded, Outcome, Refusal, Scenario};
+use e2e::{Guarded, Outcome, Refusal, Repository, Scenario};
 
 /// Everything but Services.
 const RULES: &str = "- apiGroups: [\"\"]
@@ -10,6 +10,15 @@ const RULES: &str = "- apiGroups: [\"\"]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, patch, delete]
+";
+
+/// Everything but writing ConfigMaps, in which an inventory is kept.
+const NO_INVENTORY: &str = "- apiGroups: [\"\"]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [\"\"]
+  resources: [configmaps]
+  verbs: [get, list, watch]
 ";
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
@@ -93,5 +102,27 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     // The same revision by someone who may.
     guarded.accepts(&afterbay, &repository, &keys)?;
     cluster.expect(namespace, "service", "web")?;
+    the_inventory_itself(scenario)?;
     Ok(Outcome::Passed)
+}
+
+/// The first write is that of the inventory. Refused, nothing was written, and the run says so.
+fn the_inventory_itself(scenario: &Scenario) -> anyhow::Result<()> {
+    let (cluster, namespace) = (&scenario.cluster, scenario.namespace.as_str());
+    let limited = cluster.limited_user(namespace, NO_INVENTORY, &scenario.folder)?;
+    let repository = Repository::create(&scenario.folder.join("inventory"))?;
+    repository.write(
+        "secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: unwritten\nstringData:\n  key: value\n",
+    )?;
+    repository.commit("first")?;
+    let ended = scenario
+        .afterbay()
+        .kubeconfig(&limited)
+        .apply(&repository.url(), &["--inventory", "denied", "--output", "json"])?
+        .expect_code(14)?;
+    ensure!(ended.output.stdout.is_empty(), "{}", ended.text());
+    ended.expect_text(&["denied", "cannot create resource", "hint:", "nothing was written"])?;
+    cluster.expect_absent(namespace, "secret", "unwritten")?;
+    cluster.expect_absent(namespace, "configmap", "denied")
 }
