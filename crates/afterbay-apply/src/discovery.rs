@@ -90,6 +90,10 @@ impl Kinds {
     }
 
     fn add(&mut self, resource: Resource) {
+        // Versions are shown to people; what is no name cannot be asked for either.
+        if resource.gvk.version.contains(char::is_control) {
+            return;
+        }
         let key = (resource.gvk.group.clone(), resource.gvk.kind.clone());
         let versions = self.served.entry(key).or_default();
         if !versions.iter().any(|known| known.gvk == resource.gvk) {
@@ -297,6 +301,16 @@ pub(crate) fn write_query(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_that_a_terminal_would_obey_is_none() {
+        let kinds = Kinds::of(["v1", "v2\u{1b}[2J"].map(|version| Resource {
+            gvk: Gvk::new(&format!("apps/{version}"), "Deployment"),
+            plural: "deployments".to_owned(),
+            scope: Scope::Namespaced,
+        }));
+        assert_eq!(kinds.versions("apps", "Deployment").len(), 1);
+    }
 
     #[test]
     fn paths() {

@@ -374,7 +374,8 @@ impl ApplyErrors {
         self.iter().map(finding).collect()
     }
 
-    /// Whether another run holds or has changed the inventory, so that this one wrote nothing.
+    /// Whether another run holds or has changed the inventory. Only the Namespace that the inventory is in may
+    /// have been written before that.
     pub fn is_locked(&self) -> bool {
         self.iter().any(|error| {
             matches!(

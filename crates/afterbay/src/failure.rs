@@ -151,3 +151,58 @@ impl From<anyhow::Error> for Failure {
         Self::other(Exit::Failure, &error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use afterbay_apply::{ApplyError, ApplyErrors, ApplyFailure, Counts};
+
+    use super::*;
+
+    /// A run that stopped with this error while it carried its plan out.
+    fn stopped_with(error: ApplyError, wrote: Wrote) -> Failure {
+        let failure = ApplyFailure {
+            errors: ApplyErrors::new([error]),
+            report: ApplyReport {
+                revision: "main".to_owned(),
+                dry_run: false,
+                inventory: None,
+                prunes_everything: false,
+                counts: Counts::default(),
+                objects: Vec::new(),
+                warnings: Vec::new(),
+            },
+            wrote,
+        };
+        Failure::from(RunError::from(Box::new(failure)))
+    }
+
+    #[test]
+    fn exit_code_and_last_line_agree_with_what_was_written() {
+        let inventory = || "apps/shop".to_owned();
+        let denied = || ApplyError::Inventory {
+            inventory: inventory(),
+            problem: "no".to_owned(),
+        };
+        let held = || ApplyError::InventoryChanged {
+            inventory: inventory(),
+        };
+        for (error, wrote, exit, says) in [
+            (denied(), Wrote::Nothing, Exit::Plan, "nothing was written"),
+            (denied(), Wrote::Perhaps, Exit::Apply, "it may have been done"),
+            (denied(), Wrote::Something, Exit::Apply, "after the first write"),
+            (held(), Wrote::Nothing, Exit::Locked, "nothing was written"),
+            (held(), Wrote::Something, Exit::Apply, "after the first write"),
+        ] {
+            let failure = stopped_with(error, wrote);
+            assert_eq!(failure.exit, exit);
+            let outcome = failure.outcome.as_deref().unwrap_or_default();
+            assert!(outcome.contains(says), "{outcome}");
+            assert_eq!(
+                outcome.contains("nothing was written"),
+                wrote == Wrote::Nothing,
+                "{outcome}"
+            );
+            assert_eq!(failure.report.is_some(), wrote != Wrote::Nothing, "{outcome}");
+        }
+    }
+}

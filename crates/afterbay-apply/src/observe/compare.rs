@@ -45,10 +45,10 @@ fn differences(path: &str, old: Option<&Value>, new: Option<&Value>, paths: &mut
     match (old, new) {
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
             for key in keys(old, new) {
-                let path = if key.contains(['.', '[', '/']) {
-                    format!("{path}[{key:?}]")
-                } else {
+                let path = if is_word(&key) {
                     format!("{path}.{key}")
+                } else {
+                    format!("{path}[{key:?}]")
                 };
                 differences(&path, old.get(&key), new.get(&key), paths);
             }
@@ -60,6 +60,12 @@ fn differences(path: &str, old: Option<&Value>, new: Option<&Value>, paths: &mut
         }
         _ => paths.push(path.to_owned()),
     }
+}
+
+/// Whether a key can stand in a path as it is. A live object may have keys of any characters.
+fn is_word(key: &str) -> bool {
+    key.chars()
+        .all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }
 
 /// The keys of both, sorted, so that the order does not depend on the server's.
@@ -100,6 +106,15 @@ mod tests {
                 "list[1]",
                 "metadata.labels[\"a/b\"]"
             ]
+        );
+    }
+
+    #[test]
+    fn a_key_that_a_terminal_would_obey_is_escaped() {
+        let live = json!({ "spec": { "a\u{1b}[2J": 1, "tls.crt": 1 } });
+        assert_eq!(
+            changes(&live, &json!({ "spec": {} }), "afterbay"),
+            [r#"spec["a\u{1b}[2J"]"#, r#"spec["tls.crt"]"#]
         );
     }
 

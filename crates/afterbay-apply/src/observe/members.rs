@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use afterbay_manifest::{ObjectRef, Scrubber};
+use afterbay_manifest::{ObjectRef, Scrubber, tame_to};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
@@ -111,7 +111,9 @@ fn present(resource: &Resource, metadata: &Value, object: &Value, manager: &str)
     Present {
         resource: resource.clone(),
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
-        part_of: metadata["labels"][PART_OF].as_str().map(str::to_owned),
+        part_of: metadata["labels"][PART_OF]
+            .as_str()
+            .map(|label| tame_to(label, label.len())),
         applied_by_us: managed::applied(object, manager).is_some(),
         kept_by,
     }
