@@ -250,7 +250,7 @@ fn admission_warns(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> 
             "{name}: the policy does not print the value, so nothing is tested:\n{said}"
         );
         let arguments = ["--encrypted-regex", "^value$", "--age", &key.recipient];
-        let repository = guarded.repository(&format!("warns-{name}"))?;
+        let repository = Repository::create(&scenario.folder.join(format!("warns-{name}")))?;
         repository.write(
             "watched.yaml",
             scenario.sops().encrypt_with(&manifest, &arguments)?,
@@ -490,7 +490,14 @@ spec:
 
     /// What the server says to an object that it accepts, once the policy is in force.
     fn wait_for_warning(&self, manifest: &str) -> anyhow::Result<String> {
-        let arguments = ["apply", "--server-side", "--dry-run=server", "--filename", "-"];
+        let arguments = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--dry-run=server",
+            "--filename",
+            "-",
+        ];
         for _ in 0..100 {
             let said = self
                 .cluster
