@@ -71,7 +71,7 @@ impl Failure {
         let Some(report) = &self.report else {
             return Ok(());
         };
-        output::warnings(report);
+        output::warnings(&report.warnings);
         output::apply_report(report, format, &mut io::stdout().lock())
     }
 

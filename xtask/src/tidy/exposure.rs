@@ -116,7 +116,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/afterbay-source/src/options.rs", "definition"),
     ("crates/afterbay/src/archive.rs", "the tar stream of `decrypt`"),
     (
-        "crates/afterbay/src/commands/decrypt.rs",
+        "crates/afterbay/src/commands/decrypt/file.rs",
         "the text that `decrypt` prints",
     ),
     (

@@ -98,7 +98,6 @@ fn passphrases() {
 
 /// A home where the secret halves are elsewhere: nothing in `private-keys-v1.d`, or the note of a card.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a home made for the test")]
 fn an_agent_or_a_card_has_the_secret_half() {
     let folder = tempfile::tempdir().unwrap();
     let ring = fs::read(file("gnupg-2.2/home-plain/pubring.kbx")).unwrap();
