@@ -28,7 +28,7 @@
 //!     let options = ApplyOptions { prune: Prune::Delete, ..ApplyOptions::default() };
 //!
 //!     let inventory = afterbay_apply::inventory(&client, &which).await?;
-//!     let live = afterbay_apply::observe(&client, &set, &inventory, &options).await?;
+//!     let live = afterbay_apply::observe(&client, &set, &inventory, &options, &mut |_, _| ()).await?;
 //!     let plan = afterbay_apply::plan(set, &inventory, live, &options)?;
 //!     println!("{} objects to write or delete", plan.writes());
 //!     Ok(afterbay_apply::execute(&client, plan, &mut |_| ()).await?)

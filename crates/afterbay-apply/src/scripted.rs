@@ -87,6 +87,8 @@ impl Drop for Server {
 }
 
 async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Log>) {
+    // Head and body are two writes; the second must not wait for the first to be acknowledged.
+    stream.set_nodelay(true).unwrap();
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = String::new();
