@@ -5,6 +5,8 @@ mod decrypt;
 mod input;
 mod measure;
 mod requests;
+mod single;
+mod slow_kms;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,9 @@ struct Figure {
     peer: Option<Peer>,
 }
 
+/// Name of a metric, and where it is in a cost.
+type Metric = (&'static str, fn(measure::Cost) -> f64);
+
 /// The same figure of another program.
 struct Peer {
     name: &'static str,
@@ -38,6 +43,8 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
     let mut figures = Vec::new();
     if matches!(flags.name, None | Some(BenchName::Decrypt)) {
         figures.extend(decrypt::run()?);
+        figures.extend(single::run()?);
+        figures.extend(slow_kms::run()?);
     }
     // What is unchanged has been applied before, so both are always run; the name says which is shown.
     if flags.name != Some(BenchName::Decrypt) {

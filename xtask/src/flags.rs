@@ -51,7 +51,7 @@ pub(crate) struct Bench {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BenchName {
-    /// Opening 1,000 sealed Secrets
+    /// Opening 1,000 sealed Secrets, one file, a file of 5,000 keys, and files behind a slow KMS
     Decrypt,
     /// Applying 1,000 sealed Secrets, cold and unchanged
     Apply,

@@ -7,13 +7,13 @@ use std::process::Command;
 
 use super::input::{COUNT, Input};
 use super::measure::{Cost, Program};
-use super::{Figure, binary, folder};
+use super::{Figure, Metric, binary, folder};
 use crate::shell::{cargo, check, root};
 use crate::tools;
 
 const NAME: &str = "decrypt";
 const SOPS: &str = "sops 3.13.3, a process per file";
-const SOPS_LIBRARY: &str = "sops 3.13.3, as a library";
+pub(super) const SOPS_LIBRARY: &str = "sops 3.13.3, as a library";
 const ROPS: &str = "rops 0.1.7, as a library";
 
 pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
@@ -64,9 +64,6 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
     Ok(figures(ours, &peers))
 }
 
-/// Name of a metric, and where it is in a cost.
-type Metric = (&'static str, fn(Cost) -> f64);
-
 fn figures(ours: Cost, peers: &[(&'static str, Cost)]) -> Vec<Figure> {
     let metrics: [Metric; 3] = [
         ("cpu_ms_per_file", |cost| cost.cpu_s * 1000.0 / f64::from(COUNT)),
@@ -83,7 +80,7 @@ fn figures(ours: Cost, peers: &[(&'static str, Cost)]) -> Vec<Figure> {
 }
 
 /// The library of sops in the release that is pinned.
-fn sops_library() -> anyhow::Result<PathBuf> {
+pub(super) fn sops_library() -> anyhow::Result<PathBuf> {
     let program = folder().join("sops-library");
     check(
         Command::new("go")

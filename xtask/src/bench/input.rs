@@ -68,41 +68,51 @@ impl Input {
             writeln!(kustomization, "  - sealed/{}", file_name(number))?;
         }
         fs::write(self.repository.join("secrets/kustomization.yaml"), kustomization)?;
-        self.seal(recipient.trim())?;
-        self.git(&["init", "--quiet", "--initial-branch", "main"])?;
-        self.git(&["add", "--all"])?;
-        self.git(&["commit", "--quiet", "--message", "input"])
+        each_file(&self.secrets(), |file| seal(file, recipient.trim()))?;
+        commit(&self.repository)
     }
+}
 
-    /// Several at once: one process of sops is mostly its own start.
-    fn seal(&self, recipient: &str) -> anyhow::Result<()> {
-        let files = files(&self.secrets())?;
-        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            let lanes: Vec<_> = files
-                .chunks(files.len().div_ceil(lanes).max(1))
-                .map(|lane| scope.spawn(move || lane.iter().try_for_each(|file| seal(file, recipient))))
-                .collect();
-            lanes.into_iter().try_for_each(|lane| match lane.join() {
-                Ok(result) => result,
-                Err(_) => anyhow::bail!("a lane ended early"),
-            })
+/// Does something with every file of a folder, several at once: one process of sops is mostly its own start.
+pub(super) fn each_file(
+    folder: &Path,
+    work: impl Fn(&Path) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    let files = files(folder)?;
+    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let lanes: Vec<_> = files
+            .chunks(files.len().div_ceil(lanes).max(1))
+            .map(|lane| scope.spawn(move || lane.iter().try_for_each(|file| work(file))))
+            .collect();
+        lanes.into_iter().try_for_each(|lane| match lane.join() {
+            Ok(result) => result,
+            Err(_) => anyhow::bail!("a lane ended early"),
         })
-    }
+    })
+}
 
-    fn git(&self, arguments: &[&str]) -> anyhow::Result<()> {
+/// Makes a folder a repository with one commit on `main`.
+pub(super) fn commit(repository: &Path) -> anyhow::Result<()> {
+    for arguments in [
+        &["init", "--quiet", "--initial-branch", "main"][..],
+        &["add", "--all"],
+        &["commit", "--quiet", "--message", "input"],
+    ] {
         let mut command = Command::new("git");
         command
             .args(arguments)
-            .current_dir(&self.repository)
+            .current_dir(repository)
             .env("GIT_CONFIG_GLOBAL", "/dev/null");
         for role in ["AUTHOR", "COMMITTER"] {
             command
                 .env(format!("GIT_{role}_NAME"), "bench")
                 .env(format!("GIT_{role}_EMAIL"), "bench@example.com");
         }
-        check(&mut command)
+        check(&mut command)?;
     }
+    Ok(())
 }
 
 /// The files of a folder in order.
@@ -123,11 +133,11 @@ fn seal(file: &Path, recipient: &str) -> anyhow::Result<()> {
     output(&mut sops).map(drop)
 }
 
-fn file_name(number: u32) -> String {
+pub(super) fn file_name(number: u32) -> String {
     format!("secret-{number:04}.yaml")
 }
 
-fn secret(number: u32) -> String {
+pub(super) fn secret(number: u32) -> String {
     format!(
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: secret-{number:04}\n  labels:\n    app: app-{}\n\
          type: Opaque\nstringData:\n  username: user-{number:04}\n  password: correct-horse-battery-{number:04}\n  \
