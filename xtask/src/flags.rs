@@ -29,6 +29,8 @@ pub(crate) enum Task {
     E2e(E2e),
     /// Remake the test data with the real tools, or with --check compare it
     Fixtures(Fixtures),
+    /// What strangers write, at random: the targets of `e2e/fuzz`
+    Fuzz(Fuzz),
     /// What one program took; `bench` starts it
     #[command(hide = true)]
     Measure(Measure),
@@ -169,6 +171,20 @@ pub(crate) struct Fixtures {
     /// Start an API server and a KMS for what needs them (else it is skipped)
     #[arg(long)]
     pub(crate) with_cluster: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fuzz {
+    /// Only this target (default: all, one after another)
+    pub(crate) target: Option<String>,
+
+    /// How many executions of each target at most
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) executions: u64,
+
+    /// How many seconds for each target at most
+    #[arg(long, default_value_t = 600)]
+    pub(crate) seconds: u64,
 }
 
 #[derive(Debug, Args)]

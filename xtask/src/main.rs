@@ -8,6 +8,7 @@ mod differential;
 mod e2e;
 mod fixtures;
 mod flags;
+mod fuzz;
 mod shell;
 mod tidy;
 mod tools;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Task::Differential(flags) => differential::run(&flags),
         Task::E2e(flags) => e2e::run(&flags),
         Task::Fixtures(flags) => fixtures::run(&flags),
+        Task::Fuzz(flags) => fuzz::run(&flags),
         Task::Measure(flags) => bench::measure(&flags).map(|()| Counts::default()),
         Task::Tidy => tidy::run().map(|()| Counts::default()),
         Task::Tools(flags) => tools::run(&flags).map(|()| Counts::default()),

@@ -217,7 +217,10 @@ mod tests {
         use std::os::unix::process::ExitStatusExt as _;
         let folder = crate::shell::target().join(format!("ctrl-c-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let mut runner = Command::new(std::env::current_exe().unwrap())
+        // Whoever runs the tests in the background of a shell has them ignore the signal; `env` undoes that.
+        let mut runner = Command::new("env")
+            .arg("--default-signal=INT")
+            .arg(std::env::current_exe().unwrap())
             .args(["--exact", "e2e::process::tests::runner", "--ignored"])
             .env("AFTERBAY_TEST_FOLDER", &folder)
             .stdout(Stdio::null())

@@ -26,8 +26,10 @@ enum Storage {
     Plain,
     /// Sealed by the agent with a passphrase.
     Sealed(Seal),
-    /// As an OpenPGP key came in and nobody has used it since.
+    /// As an OpenPGP key with a passphrase came in and nobody has used it since.
     Imported(Box<EncryptedSecretParams>),
+    /// The same without a passphrase: the secret numbers in OpenPGP's order.
+    ImportedPlain(Vec<Zeroizing<Vec<u8>>>),
     /// On a card; its serial number.
     Card(String),
 }
@@ -67,7 +69,7 @@ impl StoredKey {
         let key = items.into_iter().nth(1)?;
         let storage = match kind.as_slice() {
             b"private-key" => Storage::Plain,
-            b"protected-private-key" => storage(key.find("protected")?)?,
+            b"protected-private-key" => storage(key.name()?, key.find("protected")?)?,
             b"shadowed-private-key" => Storage::Card(card(&key)),
             _ => return None,
         };
@@ -120,7 +122,7 @@ impl StoredKey {
     pub(crate) fn card(&self) -> Option<&str> {
         match &self.storage {
             Storage::Card(serial) => Some(serial),
-            Storage::Plain | Storage::Sealed(_) | Storage::Imported(_) => None,
+            Storage::Plain | Storage::Sealed(_) | Storage::Imported(_) | Storage::ImportedPlain(_) => None,
         }
     }
 
@@ -145,6 +147,13 @@ impl StoredKey {
                 Err(SealError::Damaged) => Err(StoredError::Damaged),
             },
             Storage::Imported(params) => Ok(Secret::Imported(params.clone())),
+            Storage::ImportedPlain(values) => {
+                let mut written = Zeroizing::new(Vec::with_capacity(4096));
+                for value in values {
+                    numbers::write(value, &mut written);
+                }
+                Ok(Secret::Open(written))
+            }
             Storage::Card(_) => Err(StoredError::Damaged),
         }
     }
@@ -214,11 +223,38 @@ fn card(key: &Expression) -> String {
     hexadecimal(serial)
 }
 
-fn storage(protected: &Expression) -> Option<Storage> {
+fn storage(algorithm: &[u8], protected: &Expression) -> Option<Storage> {
     if protected.items().get(1)?.atom()? == b"openpgp-native" {
-        return imported(protected.items().get(2)?).map(Storage::Imported);
+        let key = protected.items().get(2)?;
+        return match key.find("protection")?.items().get(1)?.atom()? {
+            b"none" => imported_plain(algorithm, key).map(Storage::ImportedPlain),
+            _ => imported(key).map(Storage::Imported),
+        };
     }
     Seal::parse(protected).map(Storage::Sealed)
+}
+
+/// `(openpgp-private-key (version 4)(algo RSA)(skey _ N _ E _ D _ P _ Q _ U)(csum 0)(protection none))`: the secret
+/// numbers come last.
+fn imported_plain(algorithm: &[u8], key: &Expression) -> Option<Vec<Zeroizing<Vec<u8>>>> {
+    let count = match algorithm {
+        b"rsa" => 4,
+        b"ecc" | b"elg" => 1,
+        _ => return None,
+    };
+    let values = key.find("skey")?.items().get(1..)?;
+    let values = values.chunks_exact(2).map(|pair| match pair {
+        [mark, value] if mark.atom() == Some(b"_") => value.atom(),
+        _ => None,
+    });
+    let values = values.collect::<Option<Vec<_>>>()?;
+    let first = values.len().checked_sub(count)?;
+    Some(
+        values[first..]
+            .iter()
+            .map(|value| Zeroizing::new(value.to_vec()))
+            .collect(),
+    )
 }
 
 /// `(openpgp-private-key (version 4)(algo RSA)(skey _ N _ E e SEALED)(csum 0)(protection sha1 AES IV 3 SHA1
