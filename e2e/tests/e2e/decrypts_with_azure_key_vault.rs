@@ -70,7 +70,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let refused = afterbay
         .env("AZURE_CLIENT_SECRET", azure::CLIENT_SECRET)
         .run(["decrypt", &hostile.to_string_lossy()])?
-        .expect_code(12)?;
+        .expect_code(128)?;
     refused.expect_text(&["shop.vault.azure.net.evil.example is no vault of the public cloud of Azure"])?;
     ensure!(
         (proxy.asked().len(), fake.server().count("token")) == (asked, tokens),

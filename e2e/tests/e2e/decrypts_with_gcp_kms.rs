@@ -86,7 +86,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
                 ended.text()
             );
         } else {
-            let ended = ended.expect_code(12)?;
+            let ended = ended.expect_code(128)?;
             let ended = ended.expect_text(&[
                 KEY,
                 "the credentials are not valid",

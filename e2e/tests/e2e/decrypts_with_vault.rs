@@ -53,7 +53,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     transit.allow_from_version("sops-key", 2)?;
     by_variables
         .run(["decrypt", &file])?
-        .expect_code(12)?
+        .expect_code(128)?
         .expect_text(&[
             "the version of the key that made the ciphertext is no longer allowed",
             "sops updatekeys",
@@ -62,7 +62,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         .clone()
         .env("VAULT_ADDR", address)
         .env("VAULT_TOKEN", "canary-wrong");
-    let refused = wrong.run(["decrypt", &file])?.expect_code(12)?;
+    let refused = wrong.run(["decrypt", &file])?.expect_code(128)?;
     refused.expect_text(&["Vault at", "access denied", "`vault token lookup`"])?;
 
     // The address of a stranger, with the right token in the environment.
@@ -70,7 +70,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let hostile = scenario.write("hostile.yaml", sealed.replace(address.as_str(), stranger.url()))?;
     by_variables
         .run(["decrypt", &hostile.to_string_lossy()])?
-        .expect_code(12)?
+        .expect_code(128)?
         .expect_text(&[
             "is not an address that was named, so it does not get the token",
             "--vault-address",
