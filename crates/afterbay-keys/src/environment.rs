@@ -11,7 +11,7 @@ use afterbay_manifest::SecretBytes;
 
 pub use cloud::CloudEnvironment;
 
-use crate::options::PassphraseSource;
+use crate::options::SecretSource;
 
 /// Variables of SOPS that ask for what is not there, the value that asks, and what is said about it. `None` stands
 /// for any value.
@@ -55,7 +55,7 @@ pub struct KeyEnvironment {
     /// `SOPS_AGE_SSH_PRIVATE_KEY_CMD`: a command that prints an SSH private key.
     pub age_ssh_key_command: Option<SecretBytes>,
     /// `AGE_PASSPHRASE`: a passphrase of identity files and SSH keys.
-    pub age_passphrase: Option<PassphraseSource>,
+    pub age_passphrase: Option<SecretSource>,
     /// The SSH keys of the user, which need not exist.
     pub user_ssh_key_files: Vec<PathBuf>,
     /// The identity file of the user, which need not exist; or why its place is not known.
@@ -124,9 +124,9 @@ impl KeyEnvironment {
             age_key_command: filled("SOPS_AGE_KEY_CMD").map(secret),
             age_ssh_key_file: lookup("SOPS_AGE_SSH_PRIVATE_KEY_FILE").map(PathBuf::from),
             age_ssh_key_command: filled("SOPS_AGE_SSH_PRIVATE_KEY_CMD").map(secret),
-            age_passphrase: filled(PASSPHRASE).map(|text| PassphraseSource::Inline {
+            age_passphrase: filled(PASSPHRASE).map(|text| SecretSource::Inline {
                 name: PASSPHRASE.to_owned(),
-                value: secret(text),
+                content: secret(text),
             }),
             user_ssh_key_files: home
                 .iter()

@@ -30,7 +30,7 @@ use age_core::format::{FileKey, Stanza};
 use zeroize::Zeroizing;
 
 use crate::note::KeyNote;
-use crate::options::{AgeSource, KeyOptions};
+use crate::options::{KeyOptions, SecretSource};
 use crate::outside_text::tame_to;
 use age_file::OpenError;
 use command::KeyCommand;
@@ -194,11 +194,11 @@ fn sources(options: &KeyOptions, notes: &mut BTreeSet<KeyNote>) -> Vec<Source> {
     let mut sources = Vec::new();
     for source in &options.age.identities {
         match source {
-            AgeSource::File(path) if read.insert(path) => {
+            SecretSource::File(path) if read.insert(path) => {
                 sources.push(Source::file(path.display().to_string(), path, notes));
             }
-            AgeSource::File(_) => {}
-            AgeSource::Inline { name, text } => {
+            SecretSource::File(_) => {}
+            SecretSource::Inline { name, content: text } => {
                 sources.push(Source::parse(name.clone(), text.expose_bytes()));
             }
         }

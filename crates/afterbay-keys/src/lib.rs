@@ -38,11 +38,11 @@ pub use cache::{CacheLimits, CacheMetrics, DataKeyCache};
 pub use environment::{CloudEnvironment, KeyEnvironment, Platform};
 pub use note::KeyNote;
 pub use options::{
-    AgeOptions, AgeSource, Allow, AwsCredentials, AzureCredentials, AzureIdentity, AzureOptions, AzureProof,
-    Endpoint, EndpointError, FixedCredentials, GcpCredentials, GcpOptions, KeyOptions, KmsLimits, KmsOptions,
-    PassphraseSource, RsaKeySource, VaultCredentials, VaultOptions,
+    AgeOptions, Allow, AwsCredentials, AzureCredentials, AzureIdentity, AzureOptions, AzureProof, Endpoint,
+    EndpointError, FixedCredentials, GcpCredentials, GcpOptions, KeyOptions, KmsLimits, KmsOptions,
+    SecretSource, VaultCredentials, VaultOptions,
 };
 pub use order::{DecryptionOrder, DuplicateKind};
 pub use pace::Rate;
-pub use pgp::{PgpKeySource, PgpOptions};
+pub use pgp::PgpOptions;
 pub use ring::{KeyMetrics, KeyRing};

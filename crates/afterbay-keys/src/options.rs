@@ -17,7 +17,7 @@ use crate::cache::{DataKeyCache, Identity};
 use crate::order::DecryptionOrder;
 use crate::pace::Rate;
 use crate::pgp::PgpOptions;
-pub use age::{AgeOptions, AgeSource, PassphraseSource};
+pub use age::AgeOptions;
 pub use cloud::{
     AzureCredentials, AzureIdentity, AzureOptions, AzureProof, GcpCredentials, GcpOptions, VaultCredentials,
     VaultOptions,
@@ -30,8 +30,8 @@ pub struct KeyOptions {
     pub environment: KeyEnvironment,
     /// age identities besides those that the environment names, and what they may use.
     pub age: AgeOptions,
-    /// RSA private keys for hiera-eyaml, in the order in which they are tried.
-    pub rsa_keys: Vec<RsaKeySource>,
+    /// RSA private keys in PEM for hiera-eyaml, in the order in which they are tried.
+    pub rsa_keys: Vec<SecretSource>,
     /// Where OpenPGP keys come from, besides the environment.
     pub pgp: PgpOptions,
     /// How AWS KMS is called.
@@ -84,20 +84,20 @@ impl KeyOptions {
     }
 }
 
-/// An RSA private key in PEM.
-pub enum RsaKeySource {
+/// Where something secret is: keys, identities or a passphrase.
+pub enum SecretSource {
     /// A file.
     File(PathBuf),
-    /// The text itself, and what messages call it: the variable or the Secret it came from.
+    /// The content itself, and what messages call it: the variable or the Secret it came from.
     Inline {
         /// What messages call it.
         name: String,
-        /// The PEM text.
-        pem: SecretBytes,
+        /// The content.
+        content: SecretBytes,
     },
 }
 
-impl fmt::Debug for RsaKeySource {
+impl fmt::Debug for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),

@@ -30,11 +30,11 @@ use pgp::types::{KeyDetails as _, Password, Tag};
 use crate::environment::KeyEnvironment;
 use crate::key_file;
 use crate::note::KeyNote;
-use crate::options::PassphraseSource;
+use crate::options::SecretSource;
 use failure::Tried;
 use key::OfferedKey;
 use message::{Broken, Recipient, Sealed};
-pub use options::{PgpKeySource, PgpOptions};
+pub use options::PgpOptions;
 
 /// Every OpenPGP key offered to a run, by where it came from.
 pub(crate) struct PgpKeys {
@@ -109,10 +109,10 @@ impl PgpKeys {
     ) {
         for source in &options.passphrases {
             match source {
-                PassphraseSource::Inline { value, .. } => {
+                SecretSource::Inline { content: value, .. } => {
                     self.passphrases.push(value.expose_bytes().into());
                 }
-                PassphraseSource::File(path) => match key_file::read(path) {
+                SecretSource::File(path) => match key_file::read(path) {
                     Ok(file) => {
                         notes.extend(file.note);
                         self.passphrases.push(first_line(&file.content).into());
@@ -181,14 +181,14 @@ impl PgpKeys {
 /// The variable that holds armored secret keys.
 const ENVIRONMENT_KEY: &str = "AFTERBAY_PGP_KEY";
 
-fn offered(source: &PgpKeySource, notes: &mut BTreeSet<KeyNote>) -> Source {
+fn offered(source: &SecretSource, notes: &mut BTreeSet<KeyNote>) -> Source {
     let mut reading = Reading::default();
     match source {
-        PgpKeySource::File(path) => {
+        SecretSource::File(path) => {
             reading.secret_file(path, "");
             Source::of(path.display().to_string(), reading, notes)
         }
-        PgpKeySource::Inline { name, key } => {
+        SecretSource::Inline { name, content: key } => {
             Source::of(name.clone(), Reading::of_bytes(key.expose_bytes()), notes)
         }
     }

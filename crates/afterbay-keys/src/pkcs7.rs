@@ -24,7 +24,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::key_file;
 use crate::note::KeyNote;
-use crate::options::RsaKeySource;
+use crate::options::SecretSource;
 
 /// Bytes of a PKCS#1 v1.5 block besides padding and message: `00 02 … 00`.
 const FRAME: usize = 3;
@@ -49,19 +49,21 @@ struct RsaKey {
 
 impl RsaKeys {
     /// Reads every source once, in order. What is wrong goes to `notes`, and is kept for the failures.
-    pub(crate) fn load(sources: &[RsaKeySource], notes: &mut BTreeSet<KeyNote>) -> Self {
+    pub(crate) fn load(sources: &[SecretSource], notes: &mut BTreeSet<KeyNote>) -> Self {
         let mut keys = Vec::new();
         let mut problems = Vec::new();
         for source in sources {
             let (name, parsed) = match source {
-                RsaKeySource::File(path) => {
+                SecretSource::File(path) => {
                     let parsed = key_file::read(path).and_then(|file| {
                         notes.extend(file.note);
                         pem::private_keys(&file.content)
                     });
                     (path.display().to_string(), parsed)
                 }
-                RsaKeySource::Inline { name, pem } => (name.clone(), pem::private_keys(pem.expose_bytes())),
+                SecretSource::Inline { name, content: pem } => {
+                    (name.clone(), pem::private_keys(pem.expose_bytes()))
+                }
             };
             match parsed {
                 Ok(parsed) => keys.extend(parsed.into_iter().map(RsaKey::new)),

@@ -31,12 +31,12 @@ use plan::{Plan, take_reachable};
 /// Unwraps the data keys of one run. Key sources are read when the first key needs them, and once.
 ///
 /// ```
-/// use afterbay_keys::{AgeSource, KeyEnvironment, KeyOptions, KeyRing};
+/// use afterbay_keys::{SecretSource, KeyEnvironment, KeyOptions, KeyRing};
 /// use afterbay_manifest::{KeyRequest, WrappedKey};
 ///
 /// # async fn run(wrapped: WrappedKey) {
 /// let mut options = KeyOptions::new(KeyEnvironment::from_process());
-/// options.age.identities.push(AgeSource::File("keys.txt".into()));
+/// options.age.identities.push(SecretSource::File("keys.txt".into()));
 /// let ring = KeyRing::new(options);
 /// let request = KeyRequest::any_of("db/secret.yaml".to_owned(), vec![wrapped]);
 /// let keys = ring.unwrap_all(vec![request.clone()]).await;

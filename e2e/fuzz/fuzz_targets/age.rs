@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use afterbay_keys::{AgeSource, KeyOptions, KeyRing};
+use afterbay_keys::{SecretSource, KeyOptions, KeyRing};
 use afterbay_manifest::{KeyRequest, SecretBytes, WrappedKey};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
@@ -38,9 +38,9 @@ fuzz_target!(|data: &[u8]| {
     RUNTIME.block_on(KeyRing::new(options).unwrap_all(requests));
 });
 
-fn source(text: &[u8]) -> AgeSource {
-    AgeSource::Inline {
+fn source(text: &[u8]) -> SecretSource {
+    SecretSource::Inline {
         name: "fuzz".to_owned(),
-        text: SecretBytes::new(text.to_vec()),
+        content: SecretBytes::new(text.to_vec()),
     }
 }

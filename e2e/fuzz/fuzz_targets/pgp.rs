@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use afterbay_keys::{KeyOptions, KeyRing, PgpKeySource};
+use afterbay_keys::{KeyOptions, KeyRing, SecretSource};
 use afterbay_manifest::{KeyRequest, PgpKey, SecretBytes, WrappedKey};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
@@ -36,9 +36,9 @@ fuzz_target!(|data: &[u8]| {
     RUNTIME.block_on(KeyRing::new(options).unwrap_all(requests));
 });
 
-fn source(key: &[u8]) -> PgpKeySource {
-    PgpKeySource::Inline {
+fn source(key: &[u8]) -> SecretSource {
+    SecretSource::Inline {
         name: "fuzz".to_owned(),
-        key: SecretBytes::new(key.to_vec()),
+        content: SecretBytes::new(key.to_vec()),
     }
 }

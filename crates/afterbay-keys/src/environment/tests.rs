@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use afterbay_manifest::SecretBytes;
 
-use super::{KeyEnvironment, PassphraseSource, Platform};
+use super::{KeyEnvironment, Platform, SecretSource};
 
 fn environment(platform: Platform, variables: &[(&str, &str)]) -> KeyEnvironment {
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
@@ -100,7 +100,7 @@ fn takes_the_variables_of_sops() {
     );
     assert!(matches!(
         &environment.age_passphrase,
-        Some(PassphraseSource::Inline { name, value }) if name == "AGE_PASSPHRASE" && value.expose_bytes() == b"canary"
+        Some(SecretSource::Inline { name, content: value }) if name == "AGE_PASSPHRASE" && value.expose_bytes() == b"canary"
     ));
     let ssh_keys = ["/home/ann/.ssh/id_ed25519", "/home/ann/.ssh/id_rsa"].map(PathBuf::from);
     assert_eq!(environment.user_ssh_key_files, ssh_keys);

@@ -14,7 +14,7 @@ use super::key::{Key, Trouble};
 use super::line::{self, Separator};
 use crate::key_file;
 use crate::note::KeyNote;
-use crate::options::PassphraseSource;
+use crate::options::SecretSource;
 
 const STANZA: &str = "scrypt";
 
@@ -30,21 +30,23 @@ pub(super) struct Passphrases {
 impl Passphrases {
     /// Reads every source once. A line end after the passphrase is no part of it.
     pub(super) fn load<'a>(
-        sources: impl Iterator<Item = &'a PassphraseSource>,
+        sources: impl Iterator<Item = &'a SecretSource>,
         max_work_factor: u8,
         notes: &mut BTreeSet<KeyNote>,
     ) -> Self {
         let mut known = Vec::new();
         for source in sources {
             let (name, read) = match source {
-                PassphraseSource::File(path) => {
+                SecretSource::File(path) => {
                     let read = key_file::read(path).and_then(|file| {
                         notes.extend(file.note);
                         passphrase(&file.content)
                     });
                     (path.display().to_string(), read)
                 }
-                PassphraseSource::Inline { name, value } => (name.clone(), passphrase(value.expose_bytes())),
+                SecretSource::Inline { name, content: value } => {
+                    (name.clone(), passphrase(value.expose_bytes()))
+                }
             };
             match read {
                 Ok(passphrase) => known.push(passphrase),

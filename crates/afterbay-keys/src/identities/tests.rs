@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use super::AgeIdentities;
 use crate::environment::KeyEnvironment;
 use crate::note::KeyNote;
-use crate::options::{AgeSource, KeyOptions, PassphraseSource};
+use crate::options::{KeyOptions, SecretSource};
 
 const ALICE: &str = include_str!("../../tests/data/alice.agekey");
 const BOB: &str = include_str!("../../tests/data/bob.agekey");
@@ -69,13 +69,13 @@ impl Offered {
 
     fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.write(name, content.as_ref(), 0o600);
-        self.options().age.identities.push(AgeSource::File(path));
+        self.options().age.identities.push(SecretSource::File(path));
         self
     }
 
     fn missing_file(mut self, name: &str) -> Self {
         let path = self.directory.path().join(name);
-        self.options().age.identities.push(AgeSource::File(path));
+        self.options().age.identities.push(SecretSource::File(path));
         self
     }
 
@@ -85,9 +85,9 @@ impl Offered {
     }
 
     fn passphrase(mut self, passphrase: &str) -> Self {
-        self.options().age.passphrases.push(PassphraseSource::Inline {
+        self.options().age.passphrases.push(SecretSource::Inline {
             name: "a Secret".to_owned(),
-            value: secret_bytes(passphrase),
+            content: secret_bytes(passphrase),
         });
         self
     }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use afterbay_manifest::{Attempt, PgpKey, SecretBytes};
 use fixtures::pgp::{CONTENT, FOLDER, IN_HOMES, MESSAGES, Message, Outcome, PASSPHRASE};
 
-use super::{PgpKeySource, PgpKeys, PgpOptions};
+use super::{PgpKeys, PgpOptions};
 use crate::environment::KeyEnvironment;
 use crate::note::KeyNote;
-use crate::options::PassphraseSource;
+use crate::options::SecretSource;
 
 mod failures;
 mod hostile;
@@ -29,7 +29,7 @@ fn load(options: &PgpOptions) -> PgpKeys {
 
 fn with_file(path: PathBuf) -> PgpOptions {
     PgpOptions {
-        keys: vec![PgpKeySource::File(path)],
+        keys: vec![SecretSource::File(path)],
         ..PgpOptions::default()
     }
 }
@@ -43,9 +43,9 @@ fn with_home(path: PathBuf) -> PgpOptions {
 
 fn and_passphrase(mut options: PgpOptions, passphrase: &str) -> PgpOptions {
     let passphrase = SecretBytes::new(passphrase.as_bytes().to_vec());
-    options.passphrases.push(PassphraseSource::Inline {
+    options.passphrases.push(SecretSource::Inline {
         name: "test".to_owned(),
-        value: passphrase,
+        content: passphrase,
     });
     options
 }
@@ -159,9 +159,9 @@ fn takes_many_keys_from_one_file_and_from_a_value() {
     };
     let value = PgpKeys::load(&PgpOptions::default(), &environment, &mut BTreeSet::new());
     let inline = load(&PgpOptions {
-        keys: vec![PgpKeySource::Inline {
+        keys: vec![SecretSource::Inline {
             name: "secret sops-keys".to_owned(),
-            key: SecretBytes::new(armored),
+            content: SecretBytes::new(armored),
         }],
         ..PgpOptions::default()
     });
@@ -219,7 +219,7 @@ fn a_passphrase_file_ends_with_its_first_line() {
     let path = folder.path().join("passphrase");
     write(&path, format!("{PASSPHRASE}\r\nsecond line\n"));
     let mut options = with_file(file("gnupg-2.4/keys/protected-cv25519.asc"));
-    options.passphrases.push(PassphraseSource::File(path));
+    options.passphrases.push(SecretSource::File(path));
     let opened = open(
         &load(&options),
         message("gnupg-2.4", "to-protected-cv25519.asc").bytes,

@@ -7,7 +7,7 @@ use afterbay_manifest::SecretBytes;
 use proptest::prelude::*;
 
 use super::{RsaKey, RsaKeys, pem};
-use crate::options::RsaKeySource;
+use crate::options::SecretSource;
 
 const PKCS1: &str = include_str!("../../tests/data/rsa-pkcs1.pem");
 const PKCS8: &str = include_str!("../../tests/data/rsa-pkcs8.pem");
@@ -22,14 +22,14 @@ fn key(pem: &str) -> RsaKey {
     RsaKey::new(pem::private_keys(pem.as_bytes()).unwrap().remove(0))
 }
 
-fn inline(name: &str, pem: &str) -> RsaKeySource {
-    RsaKeySource::Inline {
+fn inline(name: &str, pem: &str) -> SecretSource {
+    SecretSource::Inline {
         name: name.to_owned(),
-        pem: SecretBytes::new(pem.as_bytes().to_vec()),
+        content: SecretBytes::new(pem.as_bytes().to_vec()),
     }
 }
 
-fn load(sources: &[RsaKeySource]) -> (RsaKeys, String) {
+fn load(sources: &[SecretSource]) -> (RsaKeys, String) {
     let mut notes = BTreeSet::new();
     let keys = RsaKeys::load(sources, &mut notes);
     (
@@ -167,7 +167,7 @@ fn says_what_is_in_the_way() {
         include_str!("../../tests/data/ec.pem"),
     );
     let (keys, notes) = load(&[
-        RsaKeySource::File("/missing/private_key.pem".into()),
+        SecretSource::File("/missing/private_key.pem".into()),
         inline("pkcs1 with passphrase", encrypted_1),
         inline("pkcs8 with passphrase", encrypted_8),
         inline("ec", ec),

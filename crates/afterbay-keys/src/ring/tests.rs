@@ -9,8 +9,7 @@ use afterbay_manifest::{AwsKmsKey, KeyKind, KeyRequest, PgpKey, SecretBytes, Uns
 
 use super::KeyRing;
 use crate::environment::KeyEnvironment;
-use crate::options::{AgeSource, KeyOptions, RsaKeySource};
-use crate::pgp::PgpKeySource;
+use crate::options::{KeyOptions, SecretSource};
 
 const DATA_KEY: &[u8] = include_bytes!("../../tests/data/data-key.bin");
 
@@ -58,9 +57,9 @@ fn options() -> KeyOptions {
         age_key: Some(SecretBytes::new(identity)),
         ..KeyEnvironment::default()
     });
-    options.rsa_keys.push(RsaKeySource::Inline {
+    options.rsa_keys.push(SecretSource::Inline {
         name: "private_key.pkcs7.pem".to_owned(),
-        pem: SecretBytes::new(pem),
+        content: SecretBytes::new(pem),
     });
     options
 }
@@ -82,7 +81,7 @@ async fn opens_openpgp_messages() {
     options
         .pgp
         .keys
-        .push(PgpKeySource::File(message.key_file("cv25519")));
+        .push(SecretSource::File(message.key_file("cv25519")));
     let request = request(vec![WrappedKey::Pgp(PgpKey {
         fingerprint: "85D77543B3D624B63CEA9E6DBC17301B491B3F21".to_owned(),
         message: message.bytes.to_vec(),
@@ -206,7 +205,7 @@ async fn a_descriptor_is_read_once() {
     drop(writer);
     let mut options = KeyOptions::new(KeyEnvironment::default());
     let descriptor = format!("/dev/fd/{}", reader.as_raw_fd());
-    options.age.identities.push(AgeSource::File(descriptor.into()));
+    options.age.identities.push(SecretSource::File(descriptor.into()));
     let ring = KeyRing::new(options);
     for _ in 0..2 {
         let keys = ring

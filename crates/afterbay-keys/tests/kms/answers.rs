@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use afterbay_fakes::aws::Scripted;
-use afterbay_keys::{AgeSource, KeyRing};
+use afterbay_keys::{KeyRing, SecretSource};
 use afterbay_manifest::{KeyRequest, WrappedKey};
 use tokio::net::TcpListener;
 
@@ -95,7 +95,7 @@ async fn local_keys_come_before_kms() {
     let fake = fake();
     let mut options = options(fake.url());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/alice.agekey");
-    options.age.identities.push(AgeSource::File(path.into()));
+    options.age.identities.push(SecretSource::File(path.into()));
     let ring = KeyRing::new(options);
     let age = |enc: &str| WrappedKey::Age {
         recipient: "age1x".to_owned(),

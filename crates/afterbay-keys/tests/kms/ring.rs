@@ -238,7 +238,7 @@ async fn the_order_of_the_operator_comes_before_the_cost() {
     fake.on(b"one", [Scripted::key(DATA_KEY)]);
     for (order, calls) in [(vec![], 0), (vec![KeyKind::AwsKms], 1)] {
         let mut options = options(fake.url());
-        options.age.identities.push(afterbay_keys::AgeSource::File(
+        options.age.identities.push(afterbay_keys::SecretSource::File(
             concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/alice.agekey").into(),
         ));
         options.decryption_order = order.into();

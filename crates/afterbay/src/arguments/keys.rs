@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use afterbay_keys::{
-    AgeSource, Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, PassphraseSource,
-    PgpKeySource, PgpOptions, RsaKeySource, VaultCredentials,
+    Allow, DecryptionOrder, DuplicateKind, Endpoint, KeyEnvironment, KeyOptions, PgpOptions, SecretSource,
+    VaultCredentials,
 };
 use afterbay_manifest::SecretBytes;
 use anyhow::Context as _;
@@ -111,15 +111,15 @@ impl KeyArguments {
     pub(crate) fn options(&self) -> anyhow::Result<KeyOptions> {
         let mut options = KeyOptions::new(KeyEnvironment::from_process());
         let files = self.age_key_file.iter().cloned();
-        options.age.identities = files.map(AgeSource::File).collect();
+        options.age.identities = files.map(SecretSource::File).collect();
         let files = self.age_passphrase_file.iter().cloned();
-        options.age.passphrases = files.map(PassphraseSource::File).collect();
+        options.age.passphrases = files.map(SecretSource::File).collect();
         options.age.plugins.clone_from(&self.allow_age_plugin);
         options.rsa_keys = self
             .eyaml_private_key_file
             .iter()
             .cloned()
-            .map(RsaKeySource::File)
+            .map(SecretSource::File)
             .collect();
         options.rsa_keys.extend(self.eyaml_variables()?);
         options.pgp = PgpOptions {
@@ -127,14 +127,14 @@ impl KeyArguments {
                 .pgp_key_file
                 .iter()
                 .cloned()
-                .map(PgpKeySource::File)
+                .map(SecretSource::File)
                 .collect(),
             homes: self.gnupg_home.clone(),
             passphrases: self
                 .pgp_passphrase_file
                 .iter()
                 .cloned()
-                .map(PassphraseSource::File)
+                .map(SecretSource::File)
                 .collect(),
         };
         options.decryption_order = self.decryption_order()?;
@@ -149,10 +149,10 @@ impl KeyArguments {
     }
 
     /// The keys in variables: one that may be set, and those that are named and therefore must be.
-    fn eyaml_variables(&self) -> anyhow::Result<Vec<RsaKeySource>> {
-        let inline = |name: &str, pem: OsString| RsaKeySource::Inline {
+    fn eyaml_variables(&self) -> anyhow::Result<Vec<SecretSource>> {
+        let inline = |name: &str, pem: OsString| SecretSource::Inline {
             name: name.to_owned(),
-            pem: SecretBytes::new(pem.into_encoded_bytes()),
+            content: SecretBytes::new(pem.into_encoded_bytes()),
         };
         let usual = std::env::var_os(EYAML_VARIABLE).map(|pem| Ok(inline(EYAML_VARIABLE, pem)));
         let named = self.eyaml_private_key_env_var.iter().map(|name| {

@@ -6,7 +6,7 @@ use fixtures::age::{
 };
 
 use super::{ALICE, BOB, Offered, TO_ALICE, enc, hex, recipient, secret, secret_bytes};
-use crate::options::PassphraseSource;
+use crate::options::SecretSource;
 
 /// Texts of which no part of this length may be seen, in bytes.
 const SHORTEST: usize = 16;
@@ -118,9 +118,9 @@ fn nothing_secret_is_said() {
 
 fn passphrase_in_the_environment() -> Offered {
     let mut offered = Offered::nothing().file("locked", LOCKED_FILES[0].content);
-    offered.environment().age_passphrase = Some(PassphraseSource::Inline {
+    offered.environment().age_passphrase = Some(SecretSource::Inline {
         name: "AGE_PASSPHRASE".to_owned(),
-        value: secret_bytes(OTHER_PASSPHRASE),
+        content: secret_bytes(OTHER_PASSPHRASE),
     });
     offered.environment().age_ssh_key_command = Some(secret_bytes(&format!("echo {PASSPHRASE}")));
     offered

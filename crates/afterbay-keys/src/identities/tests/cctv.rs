@@ -14,7 +14,7 @@ use super::super::key::{Effort, Key, Means};
 use super::super::line;
 use super::super::passphrase::{PassphraseIdentity, Passphrases};
 use super::hex;
-use crate::options::{AgeOptions, PassphraseSource};
+use crate::options::{AgeOptions, SecretSource};
 
 /// What a vector offers, tried in the order of the file as the product does.
 struct Offered {
@@ -25,7 +25,7 @@ struct Offered {
 impl Offered {
     fn new(vector: &Vector) -> Self {
         let parse = |text: &String| line::identity(text).unwrap();
-        let passphrases: Vec<PassphraseSource> = vector.passphrases.iter().map(|text| inline(text)).collect();
+        let passphrases: Vec<SecretSource> = vector.passphrases.iter().map(|text| inline(text)).collect();
         Self {
             keys: vector.identities.iter().map(parse).collect(),
             passphrases: Passphrases::load(
@@ -37,10 +37,10 @@ impl Offered {
     }
 }
 
-fn inline(passphrase: &str) -> PassphraseSource {
-    PassphraseSource::Inline {
+fn inline(passphrase: &str) -> SecretSource {
+    SecretSource::Inline {
         name: "the vector".to_owned(),
-        value: super::secret_bytes(passphrase),
+        content: super::secret_bytes(passphrase),
     }
 }
 

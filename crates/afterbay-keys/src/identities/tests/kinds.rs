@@ -9,7 +9,7 @@ use fixtures::age::{
 
 use super::{BOB, Offered, TO_ALICE, secret, secret_bytes};
 use crate::environment::KeyEnvironment;
-use crate::options::{AgeSource, PassphraseSource};
+use crate::options::SecretSource;
 
 const OPEN: [Sealed; 4] = [X25519, HYBRID, SSH_ED25519, SSH_RSA];
 
@@ -93,13 +93,13 @@ fn takes_passphrases_from_files_and_variables() {
         let mut offered = Offered::nothing().file("locked", LOCKED_FILES[0].content);
         let passphrase = format!("{}{ending}", PASSPHRASE.trim_end());
         let path = offered.write("passphrase", passphrase.as_bytes(), 0o600);
-        offered.options().age.passphrases = vec![PassphraseSource::File(path)];
+        offered.options().age.passphrases = vec![SecretSource::File(path)];
         assert!(offered.opens_sealed(&LOCKED), "{ending:?}");
     }
     let mut offered = Offered::nothing().file("locked", LOCKED_FILES[0].content);
-    offered.environment().age_passphrase = Some(PassphraseSource::Inline {
+    offered.environment().age_passphrase = Some(SecretSource::Inline {
         name: "AGE_PASSPHRASE".to_owned(),
-        value: secret_bytes(PASSPHRASE.trim_end()),
+        content: secret_bytes(PASSPHRASE.trim_end()),
     });
     assert!(offered.opens_sealed(&LOCKED));
 }
@@ -222,9 +222,9 @@ fn shows_the_start_of_a_long_public_key() {
 fn takes_identities_as_values() {
     let mut offered = Offered::nothing();
     offered.options().environment = KeyEnvironment::default();
-    offered.options().age.identities.push(AgeSource::Inline {
+    offered.options().age.identities.push(SecretSource::Inline {
         name: "Secret flux-system/sops-age, key locked.agekey".to_owned(),
-        text: super::SecretBytes::new(LOCKED_FILES[0].content.to_vec()),
+        content: super::SecretBytes::new(LOCKED_FILES[0].content.to_vec()),
     });
     insta::assert_snapshot!(offered.sealed_failure(&LOCKED), @r"
     Secret flux-system/sops-age, key locked.agekey: is protected with a passphrase, and none was given

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::line::{Separator, identities};
 use super::{ALICE, ALICE_PUBLIC, BOB, BOB_PUBLIC, Offered, TO_ALICE, secret};
-use crate::options::{AgeSource, KeyOptions};
+use crate::options::{KeyOptions, SecretSource};
 
 #[test]
 fn opens_from_every_place() {
@@ -67,9 +67,9 @@ fn an_explicit_set_looks_nowhere_else() {
     age: no identity was offered
       hint: offer an identity
     ");
-    offered.options().age.identities.push(AgeSource::Inline {
+    offered.options().age.identities.push(SecretSource::Inline {
         name: "Secret a/b".to_owned(),
-        text: super::secret_bytes(BOB),
+        content: super::secret_bytes(BOB),
     });
     insta::assert_snapshot!(offered.failure(ALICE_PUBLIC, TO_ALICE), @r"
     Secret a/b: none of its identities fits: age1urjjzqqu6cg0nyhpf4ryxljm8jtqsn5kxmyx0dcuza50286zac0sgf86n7
@@ -180,7 +180,7 @@ fn reports_key_files_that_others_can_read() {
         ("own-readonly", 0o400),
     ] {
         let path = offered.write(name, ALICE.as_bytes(), mode);
-        offered.options().age.identities.push(AgeSource::File(path));
+        offered.options().age.identities.push(SecretSource::File(path));
     }
     insta::assert_snapshot!(offered.notes(), @r"
     key file DIR/all can be read by others than its owner (mode 0644); run `chmod 600` on it

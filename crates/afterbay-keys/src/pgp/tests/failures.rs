@@ -62,9 +62,9 @@ fn files_that_are_no_keys() {
     write(path("text"), "AGE-SECRET-KEY-1CANARY");
     let options = PgpOptions {
         keys: ["missing", "text", "cut.asc", "cut.gpg"]
-            .map(|name| PgpKeySource::File(path(name)))
+            .map(|name| SecretSource::File(path(name)))
             .into_iter()
-            .chain([PgpKeySource::File(file("gnupg-2.2/keys/public.asc"))])
+            .chain([SecretSource::File(file("gnupg-2.2/keys/public.asc"))])
             .collect(),
         ..PgpOptions::default()
     };
@@ -89,7 +89,7 @@ fn passphrases() {
     let mut unreadable = protected();
     unreadable
         .passphrases
-        .push(PassphraseSource::File("/nowhere/passphrase".into()));
+        .push(SecretSource::File("/nowhere/passphrase".into()));
     insta::assert_snapshot!(failure(&unreadable, message), @r#"
     pgp/gnupg-2.2/keys/protected-rsa.asc: key KEYID is protected with a passphrase, and none was offered (offer its passphrase with --pgp-passphrase-file or AFTERBAY_PGP_PASSPHRASE)
     /nowhere/passphrase: no such file

@@ -124,7 +124,7 @@ proptest! {
         let _ = open(&KEYS, &[&[0xc0 | tag, length], body.as_slice()].concat());
         let _ = open(&KEYS, &[&[0x80 | tag, length], body.as_slice()].concat());
         let _ = load(&PgpOptions {
-            keys: vec![PgpKeySource::Inline { name: "x".to_owned(), key: SecretBytes::new([&[0xc0 | tag, length], body.as_slice()].concat()) }],
+            keys: vec![SecretSource::Inline { name: "x".to_owned(), content: SecretBytes::new([&[0xc0 | tag, length], body.as_slice()].concat()) }],
             ..PgpOptions::default()
         });
     }
@@ -135,7 +135,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = value;
         let _ = load(&PgpOptions {
-            keys: vec![PgpKeySource::Inline { name: "x".to_owned(), key: SecretBytes::new(bytes) }],
+            keys: vec![SecretSource::Inline { name: "x".to_owned(), content: SecretBytes::new(bytes) }],
             ..PgpOptions::default()
         });
     }
