@@ -67,5 +67,22 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         .apply(&repository.url(), &["--output", "json"])?
         .expect_success()?;
     ensure!(shared.counts()? == [0, 0, 2, 0, 0], "{}", shared.text());
+    // Under another name it owns the fields beside the first.
+    afterbay
+        .apply(&repository.url(), &["--field-manager", "deployer"])?
+        .expect_success()?;
+    let settings = cluster
+        .kubectl(&[
+            "get",
+            "configmap",
+            "settings",
+            "--namespace",
+            namespace,
+            "--show-managed-fields",
+            "--output",
+            "yaml",
+        ])?
+        .success()?;
+    ensure!(settings.contains("manager: deployer"), "{settings}");
     Ok(Outcome::Passed)
 }
