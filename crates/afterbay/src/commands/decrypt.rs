@@ -162,7 +162,7 @@ impl Decrypt {
                 "--path belongs to a tar stream, and the input is none",
             ));
         }
-        let file = self.single.options()?;
+        let file = self.single.options(&self.file)?;
         let name = stream::name(Some(&self.file));
         match file.detect(&name, input)? {
             // Exemptions are about what goes to a cluster; who names a file wants it opened.

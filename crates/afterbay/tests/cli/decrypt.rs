@@ -125,6 +125,27 @@ fn the_flags_of_sops_work_as_in_sops() {
         0o600
     );
 
+    // One that is there already is taken from others before plaintext is in it.
+    std::fs::set_permissions(&written, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(run(&["s.yaml", "--output", "plain.yaml"]).code, Some(0));
+    assert_eq!(
+        std::fs::metadata(&written).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(std::fs::read_to_string(&written).unwrap(), whole.stdout);
+    // The sealed file is never what is written to, by whatever name.
+    std::os::unix::fs::symlink("s.yaml", machine.path("link.yaml")).unwrap();
+    for sealed in ["s.yaml", "./s.yaml", "link.yaml"] {
+        let ended = run(&["s.yaml", "--output", sealed]);
+        assert_eq!(ended.code, Some(2), "{sealed}");
+        assert!(
+            ended.stderr.contains("names the sealed file itself"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(std::fs::read(machine.path("s.yaml")).unwrap(), yaml.sealed);
+    }
+
     for (flags, code, said) in [
         (&["s.yaml", "-i"][..], 2, "--in-place is refused"),
         (&["s.yaml", "--extract", "kind"], 91, "no path of a value"),

@@ -1,9 +1,9 @@
 //! One SOPS file, in the way of `sops decrypt`: its flags, its choice of stores, its exit codes (`cmd/sops/main.go`,
 //! `cmd/sops/codes`).
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use afterbay_decrypt::{DecryptErrors, DecryptOptions, MacPolicy};
@@ -81,11 +81,20 @@ impl FileArguments {
     }
 
     /// What was asked for; a store that SOPS does not know is ignored with a warning, as SOPS ignores it.
-    pub(super) fn options(&self) -> Result<FileOptions, Failure> {
+    pub(super) fn options(&self, input: &Path) -> Result<FileOptions, Failure> {
         if self.in_place {
             return Err(Failure::usage(
                 "--in-place is refused: it would put plaintext where a sealed file is, one commit away from being \
                  published; print it, or name another file with --output",
+            ));
+        }
+        if self
+            .output
+            .as_deref()
+            .is_some_and(|output| is_same_file(input, output))
+        {
+            return Err(Failure::usage(
+                "--output is refused: it names the sealed file itself, and plaintext never takes its place; name another file",
             ));
         }
         let extract = self.extract.as_deref().map(str::parse).transpose();
@@ -189,8 +198,22 @@ impl FileOptions {
 #[expect(clippy::disallowed_methods, reason = "the user asks for the file by name")]
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)?.write_all(bytes)
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(path)?;
+    // A file that is there already may be open to others; nothing is in it before it is not.
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
+    }
+    file.write_all(bytes)
+}
+
+/// Whether two paths lead to one file, also through links.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 /// The exit code that SOPS has for what it would come upon first.
