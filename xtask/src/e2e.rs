@@ -48,8 +48,8 @@ pub(crate) struct Environment {
     pub(crate) kms: String,
     /// Logs and evidence.
     pub(crate) folder: PathBuf,
-    held_kms: Kms,
     cluster: Held,
+    _kms: Kms,
 }
 
 /// What has to end with the run.
@@ -162,7 +162,7 @@ impl Environment {
         eprintln!("lane {}, logs in {}", plan.lane.name(), folder.display());
         let kms = match plan.kms.as_str() {
             "process" => Kms::process(&folder)?,
-            "container" => Kms::container()?,
+            "container" => Kms::container(&folder)?,
             endpoint => Kms::elsewhere(endpoint),
         };
         let (cluster, kubeconfig) = start_cluster(plan.lane, flags, &folder)?;
@@ -175,14 +175,13 @@ impl Environment {
             kubeconfig,
             kms: kms.endpoint.clone(),
             folder,
-            held_kms: kms,
+            _kms: kms,
             cluster,
         })
     }
 
-    /// Saves the logs of containers, which go away with them; processes write theirs into the folder.
+    /// Saves the logs of kind's node, which go away with it; the others write theirs into the folder.
     fn keep_logs(&self) {
-        self.held_kms.keep_log(&self.folder);
         if let Held::Kind(kind) = &self.cluster {
             kind.keep_logs(&self.folder);
         }

@@ -1,16 +1,18 @@
-//! LocalStack's KMS: as a process from a pinned Python environment, or as a container.
+//! LocalStack's KMS: as a process from a pinned Python environment, or as a container through `testcontainers`.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use super::process::{Server, Watchdog, free_port};
+use anyhow::{Context as _, anyhow, ensure};
+
+use super::process::{Server, free_port};
 use super::python;
-use crate::shell::{check, output};
-
-/// The release; the lock file and the image are of the same.
-const VERSION: &str = "4.10.0";
+use crate::shell::{cargo, check, root, target};
 
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -27,7 +29,7 @@ const SETTINGS: [(&str, &str); 4] = [
 pub(crate) struct Kms {
     /// Its URL.
     pub(crate) endpoint: String,
-    running: Running,
+    _running: Running,
 }
 
 /// What has to end with the run.
@@ -38,19 +40,13 @@ enum Running {
     Container(Container),
 }
 
-/// A container that is removed when dropped.
-struct Container {
-    name: String,
-    _watchdog: Watchdog,
-}
+/// The program that holds the container; it removes the container when its standard input closes, with this value or this process.
+struct Container(Child);
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = Command::new("docker")
-            .args(["rm", "--force", &self.name])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
@@ -59,7 +55,7 @@ impl Kms {
     pub(crate) fn elsewhere(endpoint: &str) -> Self {
         Self {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
-            running: Running::Elsewhere,
+            _running: Running::Elsewhere,
         }
     }
 
@@ -90,64 +86,50 @@ impl Kms {
         server.wait_until(PATIENCE, || is_ready(port))?;
         Ok(Self {
             endpoint: format!("http://127.0.0.1:{port}"),
-            running: Running::Process(server),
+            _running: Running::Process(server),
         })
     }
 
-    /// LocalStack as a container, its port on loopback only.
-    pub(crate) fn container() -> anyhow::Result<Self> {
-        let port = free_port()?;
-        let name = format!("afterbay-e2e-localstack-{}", std::process::id());
-        let watchdog = Watchdog::new("docker rm --force \"$1\"", &[&name])?;
-        let mut command = Command::new("docker");
-        command.args([
-            "run",
-            "--detach",
-            "--rm",
-            "--name",
-            &name,
-            "--publish",
-            &format!("127.0.0.1:{port}:4566"),
-        ]);
-        for (key, value) in SETTINGS {
-            command.args(["--env", &format!("{key}={value}")]);
-        }
-        output(command.arg(format!("localstack/localstack:{VERSION}")))?;
-        let container = Container {
-            name,
-            _watchdog: watchdog,
-        };
-        let started = std::time::Instant::now();
+    /// LocalStack as a container, its port on loopback only; its log is `folder/localstack.log`, as that of the process is.
+    pub(crate) fn container(folder: &Path) -> anyhow::Result<Self> {
+        let built = target().join("localstack");
+        check(
+            cargo(["build", "--quiet", "--locked", "--target-dir"])
+                .arg(&built)
+                .current_dir(root().join("e2e/localstack")),
+        )?;
+        let log = folder.join("localstack.log");
+        let mut child = Command::new(built.join("debug/localstack"))
+            .args(SETTINGS.map(|(name, value)| format!("{name}={value}")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&log)?)
+            // A group of its own: Ctrl-C in the terminal must not end it before the container is gone.
+            .process_group(0)
+            .spawn()
+            .context("cannot start LocalStack's container")?;
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut port)?;
+        let container = Container(child);
+        let port: u16 = port.trim().parse().map_err(|_| {
+            anyhow!(
+                "LocalStack's container did not start: {}",
+                fs::read_to_string(&log).unwrap_or_default().trim()
+            )
+        })?;
+        let started = Instant::now();
         while !is_ready(port) {
-            anyhow::ensure!(
+            ensure!(
                 started.elapsed() < PATIENCE,
-                "LocalStack in {} was not ready after {PATIENCE:?}",
-                container.name
+                "LocalStack was not ready after {PATIENCE:?}; its log is {}",
+                log.display()
             );
-            std::thread::sleep(Duration::from_millis(200));
+            sleep(Duration::from_millis(200));
         }
         Ok(Self {
             endpoint: format!("http://127.0.0.1:{port}"),
-            running: Running::Container(container),
+            _running: Running::Container(container),
         })
-    }
-}
-
-impl Kms {
-    /// Saves the log of a container; a process writes its own.
-    pub(crate) fn keep_log(&self, folder: &Path) {
-        let Running::Container(container) = &self.running else {
-            return;
-        };
-        let save = || -> anyhow::Result<()> {
-            let log = fs::File::create(folder.join("localstack.log"))?;
-            let mut command = Command::new("docker");
-            command.args(["logs", &container.name]);
-            check(command.stdout(log.try_clone()?).stderr(log))
-        };
-        if let Err(error) = save() {
-            eprintln!("the log of LocalStack is not saved: {error:#}");
-        }
     }
 }
 
