@@ -45,4 +45,4 @@ pub use options::{
 pub use order::{DecryptionOrder, DuplicateKind};
 pub use pace::Rate;
 pub use pgp::PgpOptions;
-pub use ring::{KeyMetrics, KeyRing};
+pub use ring::{KeyMetrics, KeyRing, OnUnwrapped};

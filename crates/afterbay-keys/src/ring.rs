@@ -84,6 +84,9 @@ struct Counts {
 /// The candidates of a key, or everything that was tried.
 type Outcome = Result<Vec<DataKey>, Vec<Attempt>>;
 
+/// Is told how many data keys of how many a ring is done with.
+pub type OnUnwrapped<'a> = &'a mut (dyn FnMut(usize, usize) + Send);
+
 /// What became of each key of a run, when it was tried.
 type Outcomes = HashMap<KeyId, OnceCell<Outcome>>;
 
@@ -125,6 +128,11 @@ impl KeyRing {
     /// share is unwrapped once. Requests proceed side by side, as many as [`KeyOptions::concurrency`] says, and
     /// no faster than [`KeyOptions::rate`]. Nothing fails as a whole: what became of each key is in the result.
     pub async fn unwrap_all(&self, requests: Vec<KeyRequest>) -> DataKeys {
+        self.unwrap_each(requests, &mut |_, _| {}).await
+    }
+
+    /// The same, and tells on the way how many of how many data keys it is done with, opened or not.
+    pub async fn unwrap_each(&self, requests: Vec<KeyRequest>, told: OnUnwrapped<'_>) -> DataKeys {
         let mut outcomes = Outcomes::new();
         let mut plans = BTreeSet::new();
         for request in requests {
@@ -133,9 +141,14 @@ impl KeyRing {
             }
             plans.insert(Plan::new(request, &self.options.decryption_order.kinds));
         }
+        let progress = Mutex::new((0, told));
         stream::iter(&plans)
-            .for_each_concurrent(self.options.concurrency.max(1), |plan| {
-                self.pursue(plan, &outcomes)
+            .for_each_concurrent(self.options.concurrency.max(1), async |plan| {
+                self.pursue(plan, &outcomes).await;
+                let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+                progress.0 += 1;
+                let done = progress.0;
+                (progress.1)(done, plans.len());
             })
             .await;
         collect(&plans, outcomes)

@@ -34,8 +34,8 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
     emit(StageEvent::Started(Stage::Decrypt));
     let inputs = afterbay_render::inputs(&snapshot.tree, &build.path);
     let sealed = afterbay_decrypt::scan(&snapshot.tree, inputs.iter(), &build.decrypt);
-    progressed(emit, Stage::Decrypt, 0, sealed.files().count(), "files");
-    let keys = ring.unwrap_all(sealed.key_requests()).await;
+    let told = &mut |done, total| progressed(emit, Stage::Decrypt, done, total, "data keys");
+    let keys = ring.unwrap_each(sealed.key_requests(), told).await;
     let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &build.decrypt);
     let values: usize = opened.reports().iter().map(|file| file.opened).sum();
     let summary = format!("{} sealed files, {values} values", opened.reports().len());

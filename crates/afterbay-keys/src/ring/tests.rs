@@ -92,6 +92,20 @@ async fn opens_openpgp_messages() {
 }
 
 #[tokio::test]
+async fn tells_of_each_data_key_opened_or_not() {
+    let requests = vec![
+        request(vec![to_alice()]),
+        request(vec![huawei()]),
+        request(vec![eyaml()]),
+    ];
+    let mut told = Vec::new();
+    ring()
+        .unwrap_each(requests, &mut |done, total| told.push((done, total)))
+        .await;
+    assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
+}
+
+#[tokio::test]
 async fn stops_at_the_first_key_that_opens() {
     let both = request(vec![huawei(), to_bob(), to_alice()]);
     let keys = ring().unwrap_all(vec![both.clone()]).await;
