@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::Environment;
 use crate::program::{self, Output};
+use crate::{Environment, Variables};
 
 /// The binary and what it is given. Nothing of the caller's environment reaches it.
 #[derive(Debug, Clone)]
@@ -56,6 +56,15 @@ impl Afterbay {
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.variables.insert(name.as_ref().into(), value.as_ref().into());
+        self
+    }
+
+    /// With more environment variables.
+    #[must_use]
+    pub fn envs(mut self, variables: Variables) -> Self {
+        for (name, value) in variables {
+            self.variables.insert(name.into(), value.into());
+        }
         self
     }
 

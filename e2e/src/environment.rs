@@ -1,7 +1,7 @@
 //! What `cargo xtask e2e` has started, told by environment variables.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -66,4 +66,11 @@ impl Environment {
     pub fn tool(&self, name: &str) -> PathBuf {
         self.tools.join(name)
     }
+}
+
+/// A file or folder of the test data that the real tools made.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures")
+        .join(name)
 }

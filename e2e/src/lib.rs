@@ -11,11 +11,13 @@
 
 mod binary;
 mod canary;
+mod clouds;
 mod cluster;
 mod environment;
 mod eyaml;
 mod git;
 mod kms;
+mod parallel;
 mod program;
 mod proxy;
 mod refusal;
@@ -28,11 +30,13 @@ mod transit;
 
 pub use binary::{Afterbay, Ended};
 pub use canary::Canary;
+pub use clouds::{AwsCloud, AzureCloud, GcpCloud, Variables};
 pub use cluster::{Cluster, Writes};
-pub use environment::Environment;
+pub use environment::{Environment, fixture};
 pub use eyaml::EyamlKey;
 pub use git::{Exchange, GitServer, Repository};
 pub use kms::{Kms, KmsKey};
+pub use parallel::each;
 pub use program::{Output, run, run_with_input};
 pub use proxy::Proxy;
 pub use refusal::{Guarded, Refusal};

@@ -5,11 +5,9 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{Cluster, Environment, Outcome, Scenario};
+use crate::{Cluster, Environment, Outcome, Scenario, parallel};
 
 /// How many scenarios run at once; more only wait for two cores.
 const PARALLEL: usize = 4;
@@ -55,23 +53,12 @@ pub fn main(cases: &[Case], alone: &[Case], folder: &Path) -> ExitCode {
     report(&finished, &forgotten, &environment.run_dir.join("counts"))
 }
 
-fn run_all(environment: &Environment, cases: &[Case], parallel: usize) -> Vec<Finished> {
-    let next = AtomicUsize::new(0);
-    let finished = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..parallel {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let done = run_one(environment, *case);
-                    print(&done);
-                    if let Ok(mut list) = finished.lock() {
-                        list.push(done);
-                    }
-                }
-            });
-        }
-    });
-    finished.into_inner().unwrap_or_default()
+fn run_all(environment: &Environment, cases: &[Case], threads: usize) -> Vec<Finished> {
+    parallel::each(cases, threads, |case| {
+        let done = run_one(environment, *case);
+        print(&done);
+        done
+    })
 }
 
 fn run_one(environment: &Environment, (name, case): Case) -> Finished {
@@ -129,6 +116,7 @@ fn print(finished: &Finished) {
     let seconds = time.as_secs_f64();
     match result {
         Ok(Outcome::Passed) => println!("passed   {name} ({seconds:.1} s)"),
+        Ok(Outcome::Counted(what)) => println!("passed   {name} ({seconds:.1} s): {what}"),
         Ok(Outcome::Skipped(reason)) => println!("skipped  {name}: {reason}"),
         Err(error) => println!(
             "FAILED   {name} ({seconds:.1} s)\n{}",
@@ -146,7 +134,7 @@ fn report(finished: &[Finished], forgotten: &[String], result: &Path) -> ExitCod
     let count = |wanted: fn(&anyhow::Result<Outcome>) -> bool| {
         finished.iter().filter(|done| wanted(&done.result)).count()
     };
-    let passed = count(|result| matches!(result, Ok(Outcome::Passed)));
+    let passed = count(|result| matches!(result, Ok(Outcome::Passed | Outcome::Counted(_))));
     let skipped = count(|result| matches!(result, Ok(Outcome::Skipped(_))));
     let failed = count(Result::is_err) + forgotten.len();
     for name in forgotten {

@@ -1,6 +1,7 @@
 //! What a scenario is given: a namespace, a scratch folder, and the ways to the world.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,6 +13,8 @@ use crate::{Afterbay, AgeKey, Cluster, Environment, Kms, Repository, Sops};
 pub enum Outcome {
     /// Everything held.
     Passed,
+    /// Everything held in so many cases; the line says in which.
+    Counted(String),
     /// It could not be run here, for this reason.
     Skipped(String),
 }
@@ -52,6 +55,11 @@ impl Scenario {
         AgeKey::generate(&self.environment, &self.folder.join(format!("{name}.age")))
     }
 
+    /// A new post-quantum age identity.
+    pub fn post_quantum_age_key(&self, name: &str) -> anyhow::Result<AgeKey> {
+        AgeKey::generate_post_quantum(&self.environment, &self.folder.join(format!("{name}.age")))
+    }
+
     /// KMS; `Err(Outcome::Skipped)` where none was started.
     pub fn kms(&self) -> Result<Kms, Outcome> {
         match &self.environment.kms {
@@ -64,6 +72,13 @@ impl Scenario {
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
         let path = self.folder.join(name);
         write(&path, text.as_ref())?;
+        Ok(path)
+    }
+
+    /// The same for a file that only its owner can read.
+    pub fn write_private(&self, name: &str, text: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
+        let path = self.write(name, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         Ok(path)
     }
 }

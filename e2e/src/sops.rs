@@ -7,8 +7,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::Environment;
-use crate::program;
+use crate::{Environment, Variables, program};
 
 /// An age identity in a file.
 #[derive(Debug, Clone)]
@@ -22,8 +21,18 @@ pub struct AgeKey {
 impl AgeKey {
     /// A new identity in `file`, which only its owner can read.
     pub fn generate(environment: &Environment, file: &Path) -> anyhow::Result<Self> {
+        Self::generate_with(environment, file, &[])
+    }
+
+    /// The same of the post-quantum kind.
+    pub fn generate_post_quantum(environment: &Environment, file: &Path) -> anyhow::Result<Self> {
+        Self::generate_with(environment, file, &["-pq"])
+    }
+
+    fn generate_with(environment: &Environment, file: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let _ = std::fs::remove_file(file);
-        program::run(Command::new(environment.tool("age-keygen")).arg("-o").arg(file))?.success()?;
+        let mut command = Command::new(environment.tool("age-keygen"));
+        program::run(command.args(arguments).arg("-o").arg(file))?.success()?;
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?;
         let text = std::fs::read_to_string(file)?;
         let recipient = text
@@ -73,6 +82,13 @@ impl Sops {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With more environment variables.
+    #[must_use]
+    pub fn envs(mut self, variables: Variables) -> Self {
+        self.variables.extend(variables);
         self
     }
 
@@ -136,7 +152,8 @@ impl Sops {
             .context("sops decrypt")
     }
 
-    fn command(&self) -> Command {
+    /// A command ready to run; for what the other functions do not offer.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .env_clear()

@@ -1,36 +1,18 @@
-//! What the real sops encrypted with Azure Key Vault is opened. Both programs believe that they talk to the real
-//! names, over TLS: a proxy leads them to the fake, and a test authority vouches for it.
+//! What the real sops encrypted with Azure Key Vault is opened, by a client secret and a federated token; and no other
+//! vault is asked.
 
-use afterbay_fakes::azure::{self, Azure};
-use afterbay_fakes::connect::Proxy;
-use afterbay_fakes::tls::TestCa;
+use afterbay_fakes::azure;
 use anyhow::ensure;
-use e2e::{Outcome, Scenario};
+use e2e::{AzureCloud, Outcome, Scenario};
 
 const TEXT: &str = "database:\n    password: battery staple\n";
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
-    let ca = TestCa::new();
-    let fake = Azure::start_tls(&ca)?;
-    let names = azure::NAMES.map(|name| (name, fake.server()));
-    let proxy = Proxy::start(&names)?;
-    let authority = scenario.write("ca.pem", ca.pem())?;
-    let variables = [
-        ("HTTPS_PROXY", proxy.url()),
-        ("SSL_CERT_FILE", &authority.to_string_lossy()),
-        ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/"),
-        ("AZURE_TENANT_ID", azure::TENANT),
-        ("AZURE_CLIENT_ID", azure::CLIENT),
-    ];
-
-    let mut sops = scenario.sops().env("AZURE_CLIENT_SECRET", azure::CLIENT_SECRET);
-    let mut afterbay = scenario.afterbay();
-    for (name, value) in variables {
-        sops = sops.env(name, value);
-        afterbay = afterbay.env(name, value);
-    }
-    let key = format!("https://shop.vault.azure.net/keys/sops-key/{}", azure::VERSION);
-    let sealed = sops.encrypt_with(TEXT, &["--azure-kv", &key])?;
+    let azure = AzureCloud::start(scenario)?;
+    let (fake, proxy) = (&azure.fake, &azure.proxy);
+    let sops = scenario.sops().envs(azure.variables());
+    let afterbay = scenario.afterbay().envs(azure.way());
+    let sealed = sops.encrypt_with(TEXT, &["--azure-kv", &azure.key()])?;
     ensure!(
         sealed.contains("shop.vault.azure.net") && !sealed.contains("battery"),
         "{sealed}"

@@ -1,45 +1,19 @@
 //! What the real sops encrypted with Google Cloud KMS is opened, by a token, a service account and the metadata
 //! server; and not without the right to.
 
-use std::process::Command;
-
-use afterbay_fakes::gcp::{self, GcpKms};
+use afterbay_fakes::gcp;
 use anyhow::ensure;
-use e2e::{Outcome, Scenario};
-use serde_json::json;
+use e2e::{GcpCloud, Outcome, Scenario};
 
-const KEY: &str = "projects/shop-prod/locations/europe-west1/keyRings/sops/cryptoKeys/sops-key";
+const KEY: &str = GcpCloud::KEY;
 const TEXT: &str = "database:\n    password: battery staple\n";
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
-    let fake = GcpKms::start()?;
-    let private_key = e2e::run(Command::new("openssl").args([
-        "genpkey",
-        "-quiet",
-        "-algorithm",
-        "RSA",
-        "-pkeyopt",
-        "rsa_keygen_bits:2048",
-    ]))?
-    .success()?;
-    fake.trust(&private_key);
-    let account = json!({
-        "type": "service_account",
-        "project_id": "shop-prod",
-        "private_key_id": "1",
-        "private_key": private_key,
-        "client_email": gcp::SERVICE_ACCOUNT,
-        "client_id": "1",
-        "token_uri": format!("{}/token", fake.url()),
-    })
-    .to_string();
+    let gcp = GcpCloud::start()?;
+    let fake = &gcp.fake;
 
     // sops asks the token endpoint as the service account, and KMS.
-    let sops = scenario
-        .sops()
-        .env("SOPS_GCP_KMS_ENDPOINT", fake.url())
-        .env("SOPS_GCP_KMS_CLIENT_TYPE", "rest")
-        .env("GOOGLE_CREDENTIALS", &account);
+    let sops = scenario.sops().envs(gcp.variables());
     let sealed = sops.encrypt_with(TEXT, &["--gcp-kms", KEY])?;
     ensure!(sealed.contains(KEY) && !sealed.contains("battery"), "{sealed}");
     ensure!(fake.server().count("encrypt") == 1, "sops asked another KMS");
@@ -53,7 +27,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
             true,
             afterbay
                 .clone()
-                .env("GOOGLE_CREDENTIALS", &account)
+                .env("GOOGLE_CREDENTIALS", &gcp.account)
                 .run(["decrypt", &file])?,
         ),
         (

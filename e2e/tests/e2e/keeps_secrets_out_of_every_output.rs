@@ -9,10 +9,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use afterbay_fakes::aws::{AwsFake, Scripted};
+use afterbay_fakes::aws::Scripted;
 use anyhow::{Context as _, ensure};
 use e2e::{
-    Afterbay, AgeKey, Canary, Cluster, EyamlKey, GitServer, Guarded, Outcome, Refusal, Repository, Scenario,
+    Afterbay, AgeKey, AwsCloud, Canary, Cluster, EyamlKey, GitServer, Guarded, Outcome, Refusal, Repository,
+    Scenario,
 };
 use serde_json::Value;
 
@@ -316,10 +317,8 @@ fn expect_no_short_value(name: &str, text: &str) -> anyhow::Result<()> {
 
 /// A key service that denies one file prints values of another, which was opened in the same run.
 fn key_service_repeats(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::Result<()> {
-    let arn = "arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48";
-    let fake = AwsFake::start()?;
-    fake.add_key(arn);
-    fake.add_user("test", "test", "000000000000");
+    let arn = AwsCloud::KEY;
+    let fake = AwsCloud::start()?.fake;
     let repository = guarded.repository("key-service")?;
     let sops = scenario.sops().with_kms(fake.url());
     let sealed = sops.encrypt_for_kms(&guarded.secret("cloud"), arn)?;

@@ -4,16 +4,16 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use afterbay_fakes::aws::{AwsFake, Scripted};
+use afterbay_fakes::aws::Scripted;
 use anyhow::ensure;
-use e2e::{Guarded, Outcome, Refusal, Scenario};
+use e2e::{AwsCloud, Guarded, Outcome, Refusal, Scenario};
 
-const KEY: &str = "arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48";
-const ROLE: &str = "arn:aws:iam::000000000000:role/deployer";
+const KEY: &str = AwsCloud::KEY;
+const ROLE: &str = AwsCloud::ROLE;
 
 pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let guarded = Guarded::new(scenario)?;
-    let kms = fake()?;
+    let kms = AwsCloud::start()?.fake;
     let sops = scenario.sops().with_kms(kms.url());
     let sealed = sops.encrypt_with(
         &guarded.secret("database"),
@@ -48,7 +48,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         Refusal::new(12, &["database.yaml:", KEY, &down, "no connection to"]),
     )?;
 
-    let silent = fake()?;
+    let silent = AwsCloud::start()?.fake;
     silent.always("Decrypt", Scripted::silence());
     refuses(
         silent.url(),
@@ -60,7 +60,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     )?;
     ensure!(silent.count("Decrypt") > 0, "KMS was not asked");
 
-    let busy = fake()?;
+    let busy = AwsCloud::start()?.fake;
     busy.always("Decrypt", Scripted::throttling());
     refuses(
         busy.url(),
@@ -88,7 +88,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         Refusal::new(12, &["database.yaml:", KEY, "encryption context"]),
     )?;
 
-    let slow = fake()?;
+    let slow = AwsCloud::start()?.fake;
     slow.next("Decrypt", [Scripted::throttling()]);
     guarded.accepts(&afterbay, &repository, &["--kms-endpoint", slow.url()])?;
     ensure!(slow.count("Decrypt") == 2, "{} requests", slow.count("Decrypt"));
@@ -102,13 +102,4 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
     let violations = kms.server().take_violations();
     ensure!(violations.is_empty(), "{violations:?}");
     Ok(Outcome::Passed)
-}
-
-/// An AWS with one key and one role.
-fn fake() -> anyhow::Result<AwsFake> {
-    let fake = AwsFake::start()?;
-    fake.add_user("test", "test", "000000000000");
-    fake.add_key(KEY);
-    fake.add_role(ROLE);
-    Ok(fake)
 }

@@ -12,6 +12,7 @@ mod decrypts_with_vault;
 mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
 mod integrity_policies;
+mod interop_matrix;
 mod interrupted_by_sigterm;
 mod inventory_tells_what_is_owned;
 mod keeps_secrets_out_of_every_output;
@@ -61,6 +62,7 @@ const CASES: &[Case] = &[
     ),
     ("delete_takes_all_away", delete_takes_all_away::run),
     ("integrity_policies", integrity_policies::run),
+    ("interop_matrix", interop_matrix::run),
     ("interrupted_by_sigterm", interrupted_by_sigterm::run),
     (
         "inventory_tells_what_is_owned",
