@@ -29,8 +29,10 @@ enum Verdict {
     Same,
     /// `sops` cannot seal it, so there is nothing to open.
     NotSealed,
-    /// `sops` cannot open what it sealed itself; the product may.
+    /// `sops` cannot open what it sealed itself, and the product does.
     OpenedHereOnly,
+    /// Neither opens what `sops` sealed.
+    OpenedNowhere,
     /// They differ; what is left of it is in the folder.
     Differs(String),
 }
@@ -41,6 +43,7 @@ struct Tally {
     same: usize,
     not_sealed: usize,
     opened_here_only: usize,
+    opened_nowhere: usize,
     differences: Vec<String>,
 }
 
@@ -85,10 +88,10 @@ pub(crate) fn run(flags: &Differential) -> anyhow::Result<Counts> {
         println!("{difference}");
     }
     println!(
-        "seed {}: {} the same, {} that sops does not seal, {} that sops seals and does not open",
-        flags.seed, tally.same, tally.not_sealed, tally.opened_here_only
+        "seed {}: {} the same, {} that sops does not seal, {} that only the product opens, {} that neither opens",
+        flags.seed, tally.same, tally.not_sealed, tally.opened_here_only, tally.opened_nowhere
     );
-    let compared = tally.same + tally.opened_here_only + tally.differences.len();
+    let compared = tally.passed() + tally.differences.len();
     ensure!(
         compared * 10 >= flags.count * 9,
         "only {compared} of {} documents could be compared; the generator makes too much that sops refuses",
@@ -98,18 +101,24 @@ pub(crate) fn run(flags: &Differential) -> anyhow::Result<Counts> {
         fs::remove_dir_all(&run.folder)?;
     }
     Ok(Counts {
-        passed: tally.same + tally.opened_here_only,
+        passed: tally.passed(),
         failed: tally.differences.len(),
         skipped: 0,
     })
 }
 
 impl Tally {
+    /// How many were compared and do not differ.
+    fn passed(&self) -> usize {
+        self.same + self.opened_here_only + self.opened_nowhere
+    }
+
     fn add(&mut self, number: usize, document: &Document, verdict: Verdict) {
         match verdict {
             Verdict::Same => self.same += 1,
             Verdict::NotSealed => self.not_sealed += 1,
             Verdict::OpenedHereOnly => self.opened_here_only += 1,
+            Verdict::OpenedNowhere => self.opened_nowhere += 1,
             Verdict::Differs(how) => {
                 let kind = document.format.as_str();
                 self.differences
@@ -182,7 +191,8 @@ impl Run {
                 String::from_utf8_lossy(&ours.stderr).trim(),
                 folder.display()
             )),
-            (false, _) => Verdict::OpenedHereOnly,
+            (false, true) => Verdict::OpenedHereOnly,
+            (false, false) => Verdict::OpenedNowhere,
         };
         if let Verdict::Differs(_) = verdict {
             fs::write(folder.join("sops.out"), theirs.stdout)?;
