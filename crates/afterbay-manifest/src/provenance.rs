@@ -1,6 +1,5 @@
 //! Where a value comes from, carried by every leaf.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::{KeyPath, TreePath};
@@ -49,8 +48,11 @@ pub enum Sealed {
 }
 
 /// The origin of a leaf: plain, or the union of everything sealed it was made from.
+///
+/// Almost every leaf that is not plain has one source, so the sources are a sorted slice without repetition: a tree would
+/// cost hundreds of bytes a leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Provenance(Option<Arc<BTreeSet<Sealed>>>);
+pub struct Provenance(Option<Arc<[Sealed]>>);
 
 impl Provenance {
     /// Text that stood in the revision as it is.
@@ -58,7 +60,7 @@ impl Provenance {
 
     /// A value opened from one sealed source.
     pub fn sealed(source: Sealed) -> Self {
-        Self(Some(Arc::new(BTreeSet::from([source]))))
+        Self(Some(Arc::from([source])))
     }
 
     /// Whether nothing sealed went into the value.
@@ -68,7 +70,7 @@ impl Provenance {
 
     /// The sealed sources, in order.
     pub fn sources(&self) -> impl Iterator<Item = &Sealed> {
-        self.0.iter().flat_map(|set| set.iter())
+        self.0.iter().flat_map(|sources| sources.iter())
     }
 
     /// The origin of a value computed from both.
@@ -78,7 +80,12 @@ impl Provenance {
             (None, _) => other.clone(),
             (_, None) => self.clone(),
             (Some(left), Some(right)) if left == right => self.clone(),
-            (Some(left), Some(right)) => Self(Some(Arc::new(left.union(right).cloned().collect()))),
+            (Some(left), Some(right)) => {
+                let mut sources = [&left[..], &right[..]].concat();
+                sources.sort();
+                sources.dedup();
+                Self(Some(sources.into()))
+            }
         }
     }
 }

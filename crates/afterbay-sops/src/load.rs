@@ -67,8 +67,8 @@ impl<'a> Loader<'a> {
         };
         let loaded = self.element(root);
         match loaded.kind {
-            ElementKind::Mapping(pairs) => {
-                let pairs = comments.chain(pairs).collect();
+            ElementKind::Mapping(mut pairs) => {
+                pairs.splice(..0, comments);
                 element(ElementKind::Mapping(pairs), loaded.position)
             }
             ElementKind::Opened(Scalar::Null, _) => empty(loaded.position),
