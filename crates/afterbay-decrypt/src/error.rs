@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use afterbay_manifest::{
     Finding, KeyFailure, KeyPath, ObjectError, ObjectRef, Place, Scrubber, Sealed, TreeError,
 };
-use afterbay_sops::{SopsError, SopsErrors};
+use afterbay_sops::{SopsError, SopsErrors, TokenProblem};
 use thiserror::Error;
 
 use crate::{DecryptedParts, ExemptionReason, MessageFailure, nested};
@@ -144,15 +144,16 @@ pub enum DecryptError {
 pub enum Leftover {
     /// The metadata of a SOPS file.
     #[error(
-        "the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole, so \
-         keep it in a file of its own, or keep the object sealed \
+        "the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole: keep it \
+         in a file of its own there, open it before (`afterbay decrypt`), or keep the object sealed \
          (--keep-sealed-kind, --keep-sealed-path)"
     )]
     SopsMetadata,
     /// A SOPS token.
     #[error(
-        "ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its \
-         place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)"
+        "ENC[AES256_GCM,…] without the metadata to open it: the `sops` block of its file is missing, or it was copied out \
+         of its file; restore the block, encrypt the value in its place with sops, or keep the object sealed \
+         (--keep-sealed-kind, --keep-sealed-path)"
     )]
     SopsToken,
     /// A hiera-eyaml token where none is opened.
@@ -243,13 +244,28 @@ impl DecryptError {
 
 fn sops_hint(error: &SopsError) -> Option<&'static str> {
     match error {
-        SopsError::Syntax { .. } => Some("correct the text; the line above is where reading stopped"),
+        SopsError::Syntax { .. } => {
+            Some("correct the file at that line, or restore it from a revision in which it opens")
+        }
+        SopsError::Value {
+            problem: TokenProblem::PlainText | TokenProblem::PlainValue { .. },
+            ..
+        } => Some(
+            "it stands in the repository as it is: if it is a secret, replace it with another one, and encrypt that with sops",
+        ),
+        SopsError::MacMismatch { .. } => {
+            Some("undo the change, which `git log -p` of the file shows, and make it again with `sops edit`")
+        }
         SopsError::Value { .. } | SopsError::MacUnreadable { .. } | SopsError::DataKeyLength { .. } => {
             Some("restore the file from a revision in which it opens, or encrypt it again with sops")
         }
-        SopsError::NoDataKey { .. } | SopsError::TooFewShares { .. } => {
-            Some("give one of these keys, or have the file encrypted to yours with `sops updatekeys`")
-        }
+        SopsError::TooFewShares { .. } => Some(
+            "one key of each group that is missing is enough; or have somebody who can open the file add yours \
+             (`sops updatekeys`)",
+        ),
+        SopsError::NoDataKey { .. } => Some(
+            "any one of these keys is enough; or have somebody who can open the file add yours (`sops updatekeys`)",
+        ),
         SopsError::NotWritable { .. } => Some("change the value, or keep the file as YAML"),
         _ => None,
     }
@@ -305,13 +321,11 @@ pub(crate) fn tried(failures: &[KeyFailure]) -> String {
     for failure in failures {
         for attempt in &failure.attempts {
             let (key, with, reason) = (&failure.key, &attempt.with, &attempt.reason);
-            let hint = attempt
-                .hint
-                .as_ref()
-                .map(|hint| format!(" ({hint})"))
-                .unwrap_or_default();
             // Writing to a string does not fail.
-            let _ = write!(text, "\n  {key}: {with}: {reason}{hint}");
+            let _ = write!(text, "\n  {key}: {with}: {reason}");
+            if let Some(hint) = &attempt.hint {
+                let _ = write!(text, "\n    hint: {hint}");
+            }
         }
     }
     text

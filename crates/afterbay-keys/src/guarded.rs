@@ -28,7 +28,7 @@ use crate::environment::KeyEnvironment;
 use crate::note::KeyNote;
 use crate::options::KmsLimits;
 
-pub(crate) use failure::{Failure, Trouble, sources};
+pub(crate) use failure::{Failure, Trouble, root_cause, sources};
 pub(crate) use place::Place;
 pub(crate) use token::{Token, TokenCell};
 

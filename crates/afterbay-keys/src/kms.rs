@@ -24,6 +24,9 @@ use client::Client;
 /// Largest ciphertext that KMS takes, in bytes.
 const MAX_CIPHERTEXT: usize = 6144;
 
+/// What to do about names in a file that AWS cannot have.
+const RESTORE_HINT: &str = "restore the entry that sops wrote";
+
 /// Longest profile name that is looked up, in bytes.
 const MAX_PROFILE: usize = 128;
 
@@ -107,8 +110,13 @@ impl Kms {
 
     /// The access that a file asks for, if it is well-formed and allowed.
     fn access(&self, key: &AwsKmsKey) -> Result<Access, Attempt> {
-        let arn = KeyArn::parse(&key.arn)
-            .map_err(|error| refused("AWS KMS", format!("the ARN is refused: {error}"), None))?;
+        let arn = KeyArn::parse(&key.arn).map_err(|error| {
+            refused(
+                "AWS KMS",
+                format!("the ARN is refused: {error}"),
+                Some(RESTORE_HINT.to_owned()),
+            )
+        })?;
         let with = format!("AWS KMS in {}", arn.region);
         let kms = &self.options.kms;
         if matches!(kms.credentials, AwsCredentials::None) {
@@ -136,7 +144,13 @@ impl Kms {
         let role = role
             .map(|role| RoleArn::parse(role, &arn.partition))
             .transpose()
-            .map_err(|error| refused(&with, format!("the ARN of the role is refused: {error}"), None))?;
+            .map_err(|error| {
+                refused(
+                    &with,
+                    format!("the ARN of the role is refused: {error}"),
+                    Some(RESTORE_HINT.to_owned()),
+                )
+            })?;
         if key.ciphertext.is_empty() || key.ciphertext.len() > MAX_CIPHERTEXT {
             let reason = format!(
                 "the ciphertext has {} bytes, and KMS takes 1 to {MAX_CIPHERTEXT}",

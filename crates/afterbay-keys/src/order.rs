@@ -18,9 +18,11 @@ pub struct DecryptionOrder {
     pub unknown: Vec<String>,
 }
 
-/// A kind that a list has twice. SOPS ends with this message and exit code 112.
+/// A kind that a list has twice, for which SOPS has the exit code 112.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("Duplicate decryption key type: {0}")]
+#[error(
+    "the decryption order (--decryption-order, SOPS_DECRYPTION_ORDER) has `{0}` twice; name each kind of key once"
+)]
 pub struct DuplicateKind(pub String);
 
 impl FromStr for DecryptionOrder {
@@ -100,7 +102,9 @@ mod tests {
             let error = text.parse::<DecryptionOrder>().unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("Duplicate decryption key type: {word}")
+                format!(
+                    "the decryption order (--decryption-order, SOPS_DECRYPTION_ORDER) has `{word}` twice; name each kind of key once"
+                )
             );
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct RsaKeys {
 
 /// A private key and the secret that its rejections are derived from.
 struct RsaKey {
+    /// The file or variable it came from.
+    source: String,
     private: PrivateKey,
     rejection: Zeroizing<[u8; 64]>,
 }
@@ -66,7 +68,7 @@ impl RsaKeys {
                 }
             };
             match parsed {
-                Ok(parsed) => keys.extend(parsed.into_iter().map(RsaKey::new)),
+                Ok(parsed) => keys.extend(parsed.into_iter().map(|key| RsaKey::new(&name, key))),
                 Err(reason) => {
                     notes.insert(KeyNote::SourceUnusable {
                         source: name.clone(),
@@ -105,16 +107,23 @@ impl RsaKeys {
                 hint: None,
             }]);
         }
-        let candidate = |key: &RsaKey| DataKey::new(SecretBytes::new(key.unwrap(encrypted_key, key_length)));
+        let candidate = |key: &RsaKey| {
+            let bytes = SecretBytes::new(key.unwrap(encrypted_key, key_length));
+            DataKey::new(bytes).opened_with(&key.source)
+        };
         Ok(self.keys.iter().map(candidate).collect())
     }
 }
 
 impl RsaKey {
-    fn new(private: PrivateKey) -> Self {
+    fn new(source: &str, private: PrivateKey) -> Self {
         let exponent = Zeroizing::new(private.d().to_be_bytes());
         let rejection = Zeroizing::new(Sha512::digest(&*exponent).into());
-        Self { private, rejection }
+        Self {
+            source: source.to_owned(),
+            private,
+            rejection,
+        }
     }
 
     /// The message if the padding is right and the message has `length` bytes, else the rejection.

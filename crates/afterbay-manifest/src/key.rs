@@ -244,17 +244,37 @@ impl KeyRequest {
 
 /// An open data key.
 #[derive(Debug)]
-pub struct DataKey(SecretBytes);
+pub struct DataKey {
+    bytes: SecretBytes,
+    opened_with: Option<String>,
+}
 
 impl DataKey {
     /// Takes the key bytes over.
     pub fn new(bytes: SecretBytes) -> Self {
-        Self(bytes)
+        Self {
+            bytes,
+            opened_with: None,
+        }
+    }
+
+    /// The same with the name of the source of the private key, which has to be safe to print.
+    #[must_use]
+    pub fn opened_with(self, source: &str) -> Self {
+        Self {
+            opened_with: Some(source.to_owned()),
+            ..self
+        }
+    }
+
+    /// Where the private key came from, for a candidate that may turn out to be none.
+    pub fn source(&self) -> Option<&str> {
+        self.opened_with.as_deref()
     }
 
     /// The key bytes. Callers are listed in `cargo xtask tidy`.
     pub fn expose_bytes(&self) -> &[u8] {
-        self.0.expose_bytes()
+        self.bytes.expose_bytes()
     }
 }
 

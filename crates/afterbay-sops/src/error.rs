@@ -31,6 +31,16 @@ pub enum SopsError {
         /// What, and what to do.
         message: String,
     },
+    /// Git left both sides of a merge in the file.
+    #[error(
+        "{place}: a conflict marker of Git (`<<<<<<<`): the merge of this file was not finished, and the values of both \
+         sides together have no mac that holds; take one side as a whole (`git checkout --ours FILE` or `--theirs`), and \
+         make the changes of the other again with `sops edit`"
+    )]
+    Conflict {
+        /// The marker.
+        place: Place,
+    },
     /// Two selection rules; which values are encrypted cannot be told.
     #[error(
         "{place}: sops metadata has both `{first}` (line {first_line}) and `{second}` (line {second_line}); \
@@ -120,10 +130,12 @@ pub enum SopsError {
         values: usize,
     },
     /// What a key service returned is no AES-256 key.
-    #[error("{place}: the data key has {length} bytes where AES-256 takes 32; the key entry is damaged")]
+    #[error("{place}: the data key of {key} has {length} bytes where AES-256 takes 32; its entry is damaged")]
     DataKeyLength {
         /// The block.
         place: Place,
+        /// The key that it was wrapped with.
+        key: String,
         /// Bytes in the key.
         length: usize,
     },
@@ -146,12 +158,18 @@ pub enum SopsError {
     },
     /// The MAC does not belong to the values.
     #[error(
-        "{place}: the mac does not match the values: a value was added, removed, moved or changed after the \
-         file was encrypted; restore the file, or edit it with sops"
+        "{place}: the mac does not match the values: after sops wrote the file ({written}) {}",
+        changed(plain, *more_plain)
     )]
     MacMismatch {
         /// The `mac` field.
         place: Place,
+        /// When sops wrote the file, as it says itself.
+        written: String,
+        /// The first of the plain values that the MAC covers.
+        plain: Vec<KeyPath>,
+        /// How many more of them there are.
+        more_plain: usize,
     },
     /// The file shows an alteration, or another writer than SOPS, where its MAC does not.
     #[error("{place}: {}{finding}; refused by --integrity strict", at(path))]
@@ -226,6 +244,11 @@ pub enum TokenProblem {
         "AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed"
     )]
     Authentication,
+    /// AES-GCM refused it, and not other values of the file, so the data key is the right one.
+    #[error(
+        "does not open, and others do: the value was altered or moved, or its key or one above was renamed"
+    )]
+    Altered,
     /// It opened, and is a comment.
     #[error("opened, but it is a comment where a value is due; its type label was altered")]
     CommentAsValue,
@@ -331,6 +354,17 @@ impl ErrorList {
         self.only_here |= other.only_here;
     }
 
+    /// Values have opened, so that it is not for the data key that others did not.
+    pub(crate) fn key_is_right(&mut self) {
+        for error in &mut self.errors {
+            if let SopsError::Value { problem, .. } = error
+                && *problem == TokenProblem::Authentication
+            {
+                *problem = TokenProblem::Altered;
+            }
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
@@ -363,6 +397,21 @@ pub(crate) fn at(path: &KeyPath) -> String {
     }
 }
 
+/// What may have happened to the values of a file. Each encrypted one opened at its key, so none of them was altered.
+fn changed(plain: &[KeyPath], more: usize) -> String {
+    if plain.is_empty() {
+        return "an encrypted value was added, removed, moved or emptied".to_owned();
+    }
+    let mut names: Vec<String> = plain.iter().map(ToString::to_string).collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    format!(
+        "a plain value was changed (it has {}), or a value was added, removed, moved or emptied",
+        names.join(", ")
+    )
+}
+
 /// The keys tried with their reasons, one a line.
 fn tried(failures: &[KeyFailure]) -> String {
     let mut text = String::new();
@@ -373,7 +422,7 @@ fn tried(failures: &[KeyFailure]) -> String {
         for attempt in &failure.attempts {
             let _ = write!(text, "\n    {}: {}", attempt.with, attempt.reason);
             if let Some(hint) = &attempt.hint {
-                let _ = write!(text, " ({hint})");
+                let _ = write!(text, "\n      hint: {hint}");
             }
         }
     }

@@ -99,7 +99,7 @@ impl Found {
 }
 
 /// The fields of the block, and those of its entries by the name of the list (`stores.go`).
-const FIELDS: [&str; 18] = [
+pub(crate) const FIELDS: [&str; 18] = [
     "shamir_threshold",
     "key_groups",
     "kms",
@@ -119,7 +119,8 @@ const FIELDS: [&str; 18] = [
     "encrypted_comment_regex",
     "mac_only_encrypted",
 ];
-const VERSION: &str = "version";
+/// The field that every block has besides.
+pub(crate) const VERSION: &str = "version";
 const KEY_FIELDS: [(&str, &[&str]); 7] = [
     (
         "kms",

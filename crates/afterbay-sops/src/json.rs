@@ -35,6 +35,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Document, Option<Position>), JsonEr
     };
     parser.space();
     let start = parser.position();
+    if text.starts_with('\u{feff}') {
+        return Err(
+            parser.error("a byte order mark, which sops takes before YAML only; save the file without it")
+        );
+    }
     if parser.peek() != Some(b'{') {
         return Err(parser.error("expected an object; sops takes only an object at the top of a JSON file"));
     }

@@ -198,13 +198,16 @@ impl Reader<'_> {
             None if self.failed => String::new(),
             None => {
                 let what = if text.is_empty() {
-                    "is missing"
+                    "is missing; restore the block that sops wrote"
+                } else if text.ends_with('\r') {
+                    "ends with a carriage return: the line ends became those of Windows, which sops does not take here; \
+                     turn them back, and keep Git from it (`-text` in .gitattributes)"
                 } else {
-                    "is not an RFC 3339 time"
+                    "is not an RFC 3339 time; restore the block that sops wrote"
                 };
                 self.refuse(
                     fields.position_of("lastmodified"),
-                    format!("`lastmodified` {what}; restore the block that sops wrote"),
+                    format!("`lastmodified` {what}"),
                 );
                 String::new()
             }

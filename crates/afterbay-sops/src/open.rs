@@ -15,6 +15,9 @@ use crate::{Format, MacScope, SopsError, SopsErrors, StrictFinding, TokenProblem
 /// How many values must fail, and none open, before it is the key that is wrong and not the values.
 const TELLING: usize = 3;
 
+/// How many plain values are named when the MAC does not hold.
+const NAMED: usize = 5;
+
 /// What a comment among the items of a list, where SOPS seals it as an item, is to the items behind it, under the
 /// rules that go by comments.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub(crate) struct Opening<'a> {
 pub(crate) struct Walked {
     /// The MAC of the values, in SOPS's form.
     pub(crate) mac: String,
+    /// The first of the plain values in it, and how many more there are.
+    pub(crate) plain: (Vec<KeyPath>, usize),
     /// Encrypted values opened, comments not counted.
     pub(crate) encrypted: usize,
     /// Comments where encrypted ones are due and that are plain: how many, and where the first stands.
@@ -66,6 +71,7 @@ impl Opening<'_> {
             document: 0,
             path: KeyPath::root(),
             associated: Associated::default(),
+            plain: (Vec::new(), 0),
             encrypted: 0,
             refused: 0,
             plain_comments: None,
@@ -129,6 +135,7 @@ struct Walk<'a> {
     document: usize,
     path: KeyPath,
     associated: Associated,
+    plain: (Vec<KeyPath>, usize),
     encrypted: usize,
     /// Values that AES-GCM refused.
     refused: usize,
@@ -139,7 +146,10 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn finish(self) -> Result<Walked, SopsErrors> {
+    fn finish(mut self) -> Result<Walked, SopsErrors> {
+        if self.encrypted > 0 {
+            self.errors.key_is_right();
+        }
         if self.encrypted == 0 && self.refused >= TELLING {
             let place = Place::of_file(self.opening.file.clone());
             let mut errors = ErrorList::new(self.opening.file);
@@ -151,6 +161,7 @@ impl Walk<'_> {
         }
         self.errors.finish(Walked {
             mac: self.mac.finish(),
+            plain: self.plain,
             encrypted: self.encrypted,
             plain_comments: self.plain_comments,
             sealed_comments: self.sealed_comments,
@@ -175,6 +186,16 @@ impl Walk<'_> {
             self.errors.push_only_here(error);
         } else {
             self.errors.push(error);
+        }
+    }
+
+    /// Remembers where a plain value stands; a few are enough to look at.
+    fn name_plain(&mut self) {
+        let (named, more) = &mut self.plain;
+        if named.len() < NAMED {
+            named.push(self.path.clone());
+        } else {
+            *more += 1;
         }
     }
 
@@ -268,6 +289,7 @@ impl Walk<'_> {
             ElementKind::Opened(scalar, _) if !scope.encrypts_value() => {
                 if self.opening.metadata.mac_scope == MacScope::AllValues {
                     self.mac.update(scalar);
+                    self.name_plain();
                 }
             }
             ElementKind::Opened(Scalar::String(token), _) => {

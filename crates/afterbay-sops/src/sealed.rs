@@ -28,7 +28,7 @@ mod opened;
 mod strict;
 
 use afterbay_manifest::yaml::{Document, Element, Pair};
-use afterbay_manifest::{KeyRequest, Place, TreePath};
+use afterbay_manifest::{KeyRequest, Place, Position, TreePath};
 
 use crate::error::ErrorList;
 use crate::integrity::Found;
@@ -76,6 +76,10 @@ impl SealedFile {
         if !may_be_sealed(bytes) {
             return Ok(None);
         }
+        Self::read(file, bytes, format).map_err(|errors| conflicts(file, bytes).unwrap_or(errors))
+    }
+
+    fn read(file: &TreePath, bytes: &[u8], format: Format) -> Result<Option<Self>, SopsErrors> {
         let Stored {
             mut documents,
             block,
@@ -151,7 +155,7 @@ impl SealedFile {
                 if errors
                     .errors
                     .iter()
-                    .any(|error| matches!(error, SopsError::Syntax { .. })) =>
+                    .any(|error| matches!(error, SopsError::Syntax { .. } | SopsError::Conflict { .. })) =>
             {
                 found
             }
@@ -189,6 +193,20 @@ impl Part {
             && self.metadata.mac == next.metadata.mac
             && self.request.groups == next.request.groups
     }
+}
+
+/// The places where Git left both sides of a merge in a file; `None` if it has none.
+fn conflicts(file: &TreePath, bytes: &[u8]) -> Option<SopsErrors> {
+    const MARKER: &[u8] = b"<<<<<<< ";
+    let mut errors = ErrorList::new(file);
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.starts_with(MARKER) {
+            let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            let place = Place::new(file.clone(), Position::new(number, 1));
+            errors.push(SopsError::Conflict { place });
+        }
+    }
+    (!errors.is_empty()).then(|| errors.into_errors())
 }
 
 /// Reads the block of a loaded document.

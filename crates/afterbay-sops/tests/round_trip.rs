@@ -399,7 +399,9 @@ fn a_key_of_another_length_is_refused() {
         keys.opened(key, vec![DataKey::new(SecretBytes::new(vec![7; length]))]);
         let errors = sealed.open(&keys, MacPolicy::Require).unwrap_err().to_string();
         assert!(
-            errors.contains(&format!("the data key has {length} bytes where AES-256 takes 32")),
+            errors.contains(&format!(
+                "the data key of age r has {length} bytes where AES-256 takes 32"
+            )),
             "{errors}"
         );
     }

@@ -1,7 +1,9 @@
 //! The envelope inside a token: a CMS `EnvelopedData` (RFC 5652 §6) in DER, one key transport
 //! recipient or several.
 
-use afterbay_manifest::{DataKey, DataKeys, KeyFailure, WrappedKey};
+use std::collections::BTreeSet;
+
+use afterbay_manifest::{Attempt, DataKey, DataKeys, KeyFailure, WrappedKey};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -75,12 +77,25 @@ impl Envelope {
         opened.swap_remove(first)
     }
 
-    /// What was wrong with the keys themselves: none was given, or none could be read.
+    /// What was tried when nothing opened: that no key was given or could be read, or each that was given. Of those all is
+    /// said that may be said: which one it is, and not how it failed.
     pub(crate) fn key_failures(&self, keys: &DataKeys) -> Vec<KeyFailure> {
-        let failures = self
-            .recipients
-            .iter()
-            .filter_map(|key| keys.outcome(key)?.err().cloned());
+        let failures = self.recipients.iter().filter_map(|key| match keys.outcome(key)? {
+            Err(failure) => Some(failure.clone()),
+            Ok(candidates) => {
+                let sources: BTreeSet<&str> = candidates.iter().filter_map(DataKey::source).collect();
+                let attempts = sources.into_iter().map(|source| Attempt {
+                    with: source.to_owned(),
+                    reason: "does not open it".to_owned(),
+                    hint: None,
+                });
+                let attempts: Vec<Attempt> = attempts.collect();
+                (!attempts.is_empty()).then(|| KeyFailure {
+                    key: key.to_string(),
+                    attempts,
+                })
+            }
+        });
         failures.collect()
     }
 

@@ -279,7 +279,7 @@ fn all_failures_of_all_files_are_said() {
         "{errors:#?}"
     );
     assert!(
-        secret.contains("SOPS_AGE_KEY_FILE: none of its 2 identities opens it (ask for the file"),
+        secret.contains("SOPS_AGE_KEY_FILE: none of its 2 identities opens it\n      hint: ask for the file"),
         "{secret}"
     );
 }
@@ -384,7 +384,7 @@ fn what_did_not_open_is_remembered_to_the_end() {
             .hint
             .as_deref()
             .unwrap()
-            .starts_with("give one of these keys")
+            .starts_with("any one of these keys is enough")
     );
 }
 

@@ -14,7 +14,7 @@ fn left(text: &str) -> String {
 #[test]
 fn a_sops_document_that_nobody_opened_is_named_once() {
     insta::assert_snapshot!(left(&sealed("secret.yaml")), @r#"
-    app.yaml:12:5: Secret/apps/db: sops: the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole, so keep it in a file of its own, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:12:5: Secret/apps/db: sops: the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole: keep it in a file of its own there, open it before (`afterbay decrypt`), or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
     "#);
 }
 
@@ -29,8 +29,8 @@ fn each_thing_left_is_named() {
     );
     insta::assert_snapshot!(left(&text), @r#"
     app.yaml:6:24: ConfigMap/c: metadata.labels["ENC[VAULT,abcd]"]: ENC[…] stands in a name; tokens are opened in values only, write the name out
-    app.yaml:8:10: ConfigMap/c: data.token: ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
-    app.yaml:9:11: ConfigMap/c: data.inside: ENC[AES256_GCM,…] without the metadata to open it: it was copied out of its file; encrypt it in its place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:8:10: ConfigMap/c: data.token: ENC[AES256_GCM,…] without the metadata to open it: the `sops` block of its file is missing, or it was copied out of its file; restore the block, encrypt the value in its place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
+    app.yaml:9:11: ConfigMap/c: data.inside: ENC[AES256_GCM,…] without the metadata to open it: the `sops` block of its file is missing, or it was copied out of its file; restore the block, encrypt the value in its place with sops, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
     app.yaml:10:10: ConfigMap/c: data.vault: ENC[…] begins a sealed value, and no whole one of a known kind follows; open it before it is committed, write the text without `ENC[`, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
     app.yaml:11:9: ConfigMap/c: data.bare: ENC[…] begins a sealed value, and no whole one of a known kind follows; open it before it is committed, write the text without `ENC[`, or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
     app.yaml:12:14: ConfigMap/c: data.items[1]: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator allow it (--eyaml-kind ConfigMap)

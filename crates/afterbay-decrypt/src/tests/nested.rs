@@ -137,7 +137,7 @@ fn a_mac_that_does_not_hold_refuses_the_entry_or_marks_it() {
     let tampered = vector("tampered-plain-value").sealed;
     insta::assert_snapshot!(errors_of(opened(in_data("a.yaml", tampered))), @r#"
     app.yaml:7:11: Secret/apps/s: data["a.yaml"]: the SOPS file in it does not open:
-      a.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+      a.yaml:30:10: the mac does not match the values: after sops wrote the file (2026-11-24T04:02:13Z) a plain value was changed (it has apiVersion, kind, metadata.name, metadata.namespace, metadata.labels.app, 1 more), or a value was added, removed, moved or emptied
     "#);
     let options = DecryptOptions {
         mac: MacPolicy::Warn,
@@ -146,7 +146,7 @@ fn a_mac_that_does_not_hold_refuses_the_entry_or_marks_it() {
     let set = open(in_data("a.yaml", tampered), fixtures::sops::IDENTITIES, &options).unwrap();
     assert_eq!(set.counts().mac_not_verified, 1);
     insta::assert_snapshot!(set.warnings()[0].to_string(), @r#"
-    app.yaml:7:11: data["a.yaml"]: a.yaml:30:10: the mac does not match the values: a value was added, removed, moved or changed after the file was encrypted; restore the file, or edit it with sops
+    app.yaml:7:11: data["a.yaml"]: a.yaml:30:10: the mac does not match the values: after sops wrote the file (2026-11-24T04:02:13Z) a plain value was changed (it has apiVersion, kind, metadata.name, metadata.namespace, metadata.labels.app, 1 more), or a value was added, removed, moved or emptied
     "#);
 }
 

@@ -164,7 +164,8 @@ fn what_is_wrong_with_the_keys_is_said() {
     let error = finish(rendered, tokens, &keys, &DecryptOptions::default()).unwrap_err();
     insta::assert_snapshot!(error, @r#"
     app.yaml:7:6: Secret/apps/s: stringData.a: no RSA key given opens this eyaml token to text: its key is not among those given, or the token is damaged, or it holds bytes that are not UTF-8 (put such a value in as base64, under data)
-      eyaml pkcs7: RSA private keys: none was offered (offer one)
+      eyaml pkcs7: RSA private keys: none was offered
+        hint: offer one
     "#);
 }
 

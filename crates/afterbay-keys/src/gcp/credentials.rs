@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::guarded::{Failure, Token, sources};
+use crate::guarded::{Failure, Token, root_cause, sources};
 use crate::key_file;
 use crate::options::{GcpCredentials, KeyOptions, KmsLimits};
 use crate::outside_text::tame;
@@ -200,6 +200,14 @@ fn refused(source: &str, error: &build_errors::Error) -> Failure {
 
 /// No token: what the library says, to its end.
 fn no_token(source: &str, error: &CredentialsError) -> Failure {
+    if source == METADATA_SERVER {
+        // The library tells that it may work later, over and over; why it did not now stands below all that.
+        let reason = format!(
+            "there are no credentials: no variable and no file of gcloud has any, and {source} gave no token: {}",
+            root_cause(error)
+        );
+        return Failure::new(reason, HINT);
+    }
     let texts = sources(error).map(ToString::to_string).collect::<Vec<_>>();
     let said = tame(&texts.join(": "));
     Failure::new(format!("no token from {source}: {said}"), HINT)

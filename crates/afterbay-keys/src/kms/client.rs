@@ -11,7 +11,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
-use aws_sdk_kms::error::BoxError;
+use aws_sdk_kms::error::{BoxError, SdkError};
+use aws_sdk_kms::operation::decrypt::DecryptError;
 use aws_sdk_kms::primitives::Blob;
 
 use super::Access;
@@ -20,6 +21,7 @@ use super::failure::{self, Failure};
 use super::retry::AnswersOnly;
 use crate::note::KeyNote;
 use crate::options::{AwsCredentials, KeyOptions, KmsLimits, KmsOptions};
+use crate::outside_text::tame;
 
 /// A client whose credentials have been seen to work.
 pub(crate) struct Client {
@@ -102,7 +104,13 @@ impl Client {
                     hint: None,
                 }),
             },
-            Err(error) => Err(self.failed(failure::of_call(&error, &self.endpoint, &self.limits), with)),
+            Err(error) => {
+                let mut attempt = self.failed(failure::of_call(&error, &self.endpoint, &self.limits), with);
+                if is_invalid_ciphertext(&error) {
+                    attempt.hint = Some(invalid_hint(key));
+                }
+                Err(attempt)
+            }
         }
     }
 
@@ -160,6 +168,28 @@ impl Intercept for Reached {
         self.0.get_or_init(|| uri[..end].to_owned());
         Ok(())
     }
+}
+
+fn is_invalid_ciphertext(error: &SdkError<DecryptError>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(DecryptError::is_invalid_ciphertext_exception)
+}
+
+/// KMS does not tell whether it is the ciphertext or the context, so what was sent is shown. It is no secret: it stands in the
+/// file, and AWS logs it.
+fn invalid_hint(key: &AwsKmsKey) -> String {
+    let context: Vec<String> = key
+        .context
+        .iter()
+        .map(|(name, value)| format!("{}={}", tame(name), tame(value)))
+        .collect();
+    let context = if context.is_empty() {
+        "without an encryption context".to_owned()
+    } else {
+        format!("with the encryption context {}", context.join(", "))
+    };
+    format!("it was asked {context}; restore the entry that sops wrote, if that or its enc was altered")
 }
 
 /// The SDK's configuration for an access. With credentials that were given as a value it is made of the options

@@ -8,8 +8,9 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -19,6 +20,7 @@ use super::client::Reached;
 use super::failure::{self, Failure};
 use super::retry::AnswersOnly;
 use crate::options::KmsLimits;
+use crate::outside_text::tame;
 
 /// How long before they expire credentials are looked up again.
 const MARGIN: Duration = Duration::from_mins(1);
@@ -179,6 +181,27 @@ fn explain(error: &CredentialsError, access: &Access, limits: &KmsLimits) -> Att
 
 /// What the chain says, in our words where it says little.
 pub(crate) fn of_chain(error: &CredentialsError) -> Failure {
+    if let Some(error) = failure::find::<SdkError<AssumeRoleWithWebIdentityError>>(error)
+        && let Some(refused) = error.as_service_error()
+    {
+        let said = [refused.code(), refused.message()]
+            .into_iter()
+            .flatten()
+            .map(tame);
+        let said: Vec<String> = said.collect();
+        return Failure {
+            reason: format!(
+                "the web identity (AWS_WEB_IDENTITY_TOKEN_FILE) may not assume its role: {}",
+                said.join(": ")
+            ),
+            hint: Some(
+                "let the trust policy of the role AWS_ROLE_ARN accept this service account \
+                 (sts:AssumeRoleWithWebIdentity)"
+                    .to_owned(),
+            ),
+            is_outage: false,
+        };
+    }
     let (reason, hint) = match error {
         CredentialsError::CredentialsNotLoaded(_) => (
             "no source of the default chain has credentials".to_owned(),

@@ -113,7 +113,8 @@ fn of_answer(code: Option<&str>, message: Option<&str>, status: u16, limits: &Km
         ),
         "KMSInvalidStateException" => (
             "the state of the key does not allow it",
-            "see whether the key waits for its deletion",
+            "if it waits for its deletion, `aws kms cancel-key-deletion` and `aws kms enable-key` bring it back; or add \
+             another key with `sops updatekeys`",
         ),
         "InvalidCiphertextException" => (
             "KMS does not accept the ciphertext",

@@ -19,7 +19,7 @@ const SEALED_24: &[u8] = include_bytes!("../../tests/data/content-key-24.rsa");
 const SEALED_OTHER: &[u8] = include_bytes!("../../tests/data/content-key-32-other.rsa");
 
 fn key(pem: &str) -> RsaKey {
-    RsaKey::new(pem::private_keys(pem.as_bytes()).unwrap().remove(0))
+    RsaKey::new("test", pem::private_keys(pem.as_bytes()).unwrap().remove(0))
 }
 
 fn inline(name: &str, pem: &str) -> SecretSource {

@@ -33,16 +33,27 @@ async fn hostile_arns_cause_no_request() {
     assert_eq!(fake.server().connections(), 0);
     insta::assert_snapshot!(lines.join("\n"), @r"
     AWS KMS: the ARN is refused: it is not of the form arn:aws:kms:REGION:ACCOUNT:key/ID
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its region is not one of its partition
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its region is not one of its partition
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its region is not one of its partition
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its region is not one of its partition
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its partition is not one of AWS (aws, aws-cn, aws-us-gov, aws-iso, …)
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its region is not one of its partition
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its account is not a number of 12 digits
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: it is not of the form arn:aws:kms:REGION:ACCOUNT:key/ID
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: its key id holds characters that AWS does not allow there
+      hint: restore the entry that sops wrote
     AWS KMS: the ARN is refused: it is not of the form arn:aws:kms:REGION:ACCOUNT:key/ID
+      hint: restore the entry that sops wrote
     ");
 }
 
@@ -208,9 +219,13 @@ async fn hostile_roles_and_profiles_cause_no_request() {
     assert_eq!(fake.server().connections(), 0);
     insta::assert_snapshot!(lines.join("\n"), @r"
     AWS KMS in eu-west-1: the ARN of the role is refused: it is not of the form arn:aws:iam::ACCOUNT:role/NAME
+      hint: restore the entry that sops wrote
     AWS KMS in eu-west-1: the ARN of the role is refused: its account is not a number of 12 digits
+      hint: restore the entry that sops wrote
     AWS KMS in eu-west-1: the ARN of the role is refused: its partition is not the one of the key
+      hint: restore the entry that sops wrote
     AWS KMS in eu-west-1: the ARN of the role is refused: it is not of the form arn:aws:iam::ACCOUNT:role/NAME
+      hint: restore the entry that sops wrote
     AWS KMS in eu-west-1: the aws_profile holds characters that no profile name has
     AWS KMS in eu-west-1: the aws_profile holds characters that no profile name has
     AWS KMS in eu-west-1: the aws_profile has more than 128 bytes

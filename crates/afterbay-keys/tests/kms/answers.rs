@@ -39,7 +39,7 @@ async fn a_wrong_context_is_told() {
     let keys = ring(&fake).unwrap_all(vec![request(key(b"one"))]).await;
     insta::assert_snapshot!(failure(&keys, &key(b"one")), @r"
     AWS KMS in eu-west-1: KMS does not accept the ciphertext
-      hint: the file was altered, or its encryption context is not the one it was encrypted with
+      hint: it was asked without an encryption context; restore the entry that sops wrote, if that or its enc was altered
     ");
     assert_eq!(fake.count("Decrypt"), 1);
 }
@@ -162,9 +162,9 @@ async fn tells_what_kms_says() {
     AWS KMS in eu-west-1: the key is disabled: arn:aws:kms:eu-west-1:000000000000:key/612d is disabled.
       hint: enable the key, or add another one with `sops updatekeys`
     AWS KMS in eu-west-1: the state of the key does not allow it: the key is pending deletion.
-      hint: see whether the key waits for its deletion
+      hint: if it waits for its deletion, `aws kms cancel-key-deletion` and `aws kms enable-key` bring it back; or add another key with `sops updatekeys`
     AWS KMS in eu-west-1: KMS does not accept the ciphertext
-      hint: the file was altered, or its encryption context is not the one it was encrypted with
+      hint: it was asked without an encryption context; restore the entry that sops wrote, if that or its enc was altered
     AWS KMS in eu-west-1: the ciphertext was made with another key: The key ID in the request does not identify a CMK
       hint: the arn of the entry was altered; restore it
     AWS KMS in eu-west-1: there is no such key: Key 'arn:aws:kms:…' does not exist

@@ -291,7 +291,7 @@ async fn region_account_and_state_are_those_of_the_key() {
     AWS KMS in eu-west-1: access denied: User: arn:aws:iam::000000000000:user/AKIATEST is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:111111111111:key/other because no resource-based policy allows the kms:Decrypt action
       hint: allow the identity in use to call kms:Decrypt on the key
     AWS KMS in eu-west-1: the state of the key does not allow it: arn:aws:kms:eu-west-1:000000000000:key/612d5f0a-1b2c-45e6-aca6-a5b005693a48 is pending deletion.
-      hint: see whether the key waits for its deletion
+      hint: if it waits for its deletion, `aws kms cancel-key-deletion` and `aws kms enable-key` bring it back; or add another key with `sops updatekeys`
     ");
 }
 

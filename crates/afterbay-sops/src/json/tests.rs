@@ -56,7 +56,7 @@ fn names_the_place_of_what_is_wrong() {
     assert_snapshot!(refusal(b"{\"a\": \"x"), @"1:9: a string is not closed, and the file ends");
     assert_snapshot!(refusal(b"{\"a\": 1} x"), @"accepted");
     assert_snapshot!(refusal("{\"a\":".repeat(600).as_bytes()), @"1:2561: nested deeper than 512 levels");
-    assert_snapshot!(refusal(b"\xef\xbb\xbf{}"), @"1:1: expected an object; sops takes only an object at the top of a JSON file");
+    assert_snapshot!(refusal(b"\xef\xbb\xbf{}"), @"1:1: a byte order mark, which sops takes before YAML only; save the file without it");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::weak::Fields;
 use super::{Metadata, Reader};
+use crate::integrity::{FIELDS, VERSION};
 use crate::timestamp::Timestamp;
 
 /// The kinds in the order of SOPS's default decryption order: age and PGP, then as they stand in a group
@@ -23,6 +24,9 @@ const ORDER: [KeyKind; 7] = [
     KeyKind::AzureKeyVault,
     KeyKind::Vault,
 ];
+
+/// The release of SOPS that is followed, whose kinds of keys are all known.
+const FOLLOWED: (u64, u64, u64) = (3, 13, 3);
 
 /// The keys of a block.
 #[derive(Debug, Default)]
@@ -74,7 +78,7 @@ fn is_before_3_3(version: &str) -> bool {
 impl Reader<'_> {
     /// The keys of the file. Lists at the top make `key_groups` invisible, as in SOPS.
     pub(super) fn keys(&mut self, fields: &Fields<'_>, metadata: &Metadata) -> Keys {
-        let mut keys = self.as_written(fields, metadata.shamir_threshold);
+        let mut keys = self.as_written(fields, metadata);
         if is_before_3_3(&metadata.version) {
             for group in &mut keys.groups {
                 let others: Vec<WrappedKey> = group
@@ -92,7 +96,7 @@ impl Reader<'_> {
         keys
     }
 
-    fn as_written(&mut self, fields: &Fields<'_>, threshold: usize) -> Keys {
+    fn as_written(&mut self, fields: &Fields<'_>, metadata: &Metadata) -> Keys {
         let failed_before = self.failed;
         let flat = self.group(fields);
         if !flat.is_empty() || self.failed != failed_before {
@@ -110,17 +114,14 @@ impl Reader<'_> {
         };
         let read: Vec<_> = groups.iter().map(|group| self.group(group)).collect();
         match (groups.as_slice(), read.as_slice()) {
-            ([], _) => self.refuse(
-                fields.position(),
-                "no keys found in file; restore the `age`, `kms`, … list that sops wrote",
-            ),
+            ([], _) => self.refuse(fields.position(), no_keys(fields, &metadata.version)),
             ([group], [keys]) if keys.is_empty() && !self.failed => self.refuse(
                 group.position(),
                 "the only key group has no keys; restore the block that sops wrote",
             ),
             _ => {}
         }
-        let needed = match (read.len(), threshold) {
+        let needed = match (read.len(), metadata.shamir_threshold) {
             (0 | 1, _) => 1,
             // SOPS does not know either, and combines whatever opens.
             (all, 0) => all,
@@ -243,6 +244,44 @@ impl Reader<'_> {
                 })
             },
         )
+    }
+}
+
+/// What to say about a block without a key, which may have some of a kind that came later.
+fn no_keys(fields: &Fields<'_>, version: &str) -> String {
+    let is_newer = numbers(version).is_some_and(|version| version > FOLLOWED);
+    let unknown: Vec<String> = fields
+        .entries()
+        .filter(|(name, _)| {
+            !FIELDS
+                .iter()
+                .chain([&VERSION])
+                .any(|field| field.eq_ignore_ascii_case(name))
+        })
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    if is_newer && !unknown.is_empty() {
+        let (major, minor, patch) = FOLLOWED;
+        return format!(
+            "no keys found in file; it is by sops {version}, which is newer than the {major}.{minor}.{patch} that is \
+             followed here, and {} may be a new kind of key; have the file encrypted to another key as well",
+            unknown.join(" or ")
+        );
+    }
+    "no keys found in file; restore the `age`, `kms`, … list that sops wrote".to_owned()
+}
+
+/// The three numbers of a release.
+fn numbers(version: &str) -> Option<(u64, u64, u64)> {
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    match (
+        numbers.next()??,
+        numbers.next()??,
+        numbers.next()??,
+        numbers.next(),
+    ) {
+        (major, minor, patch, None) => Some((major, minor, patch)),
+        _ => None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use afterbay_manifest::yaml::{self, Document, Element, ElementKind};
 use afterbay_manifest::{
-    DataKey, DataKeys, Integrity, KeyPath, Place, Position, Provenance, Scalar, Sealed, SecretBytes,
-    TreePath, Warning,
+    DataKey, DataKeys, Integrity, KeyFailure, KeyPath, KeyRequest, Place, Position, Provenance, Scalar,
+    Sealed, SecretBytes, TreePath, Warning,
 };
 
 use super::strict::other_blocks;
@@ -311,7 +311,16 @@ impl SealedFile {
                 plain: Plain::Scalar(Scalar::String(mac)),
                 ..
             }) if mac == walked.mac => Ok(MacOutcome::Verified),
-            Ok(_) => Err((MacOutcome::Mismatch, SopsError::MacMismatch { place })),
+            Ok(_) => {
+                let (plain, more_plain) = walked.plain.clone();
+                let error = SopsError::MacMismatch {
+                    place,
+                    written: metadata.last_modified.clone(),
+                    plain,
+                    more_plain,
+                };
+                Err((MacOutcome::Mismatch, error))
+            }
             Err(problem) => Err((
                 MacOutcome::Unreadable,
                 SopsError::MacUnreadable { place, problem },
@@ -416,7 +425,7 @@ impl SealedFile {
 fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
     let place = part.place.clone();
     let request = &part.request;
-    let (opened, failures) = keys.open_groups(request);
+    let (opened, _) = keys.open_groups(request);
     let shares: Vec<&[u8]> = opened
         .iter()
         .filter_map(|candidates| candidates.first())
@@ -424,24 +433,55 @@ fn cipher(part: &Part, keys: &DataKeys) -> Result<Cipher, SopsError> {
         .collect();
     let groups = request.groups.len();
     let ready = |bytes: &[u8]| {
-        Cipher::new(bytes).ok_or(SopsError::DataKeyLength {
+        Cipher::new(bytes).ok_or_else(|| SopsError::DataKeyLength {
             place: place.clone(),
+            key: opened_by(request, keys),
             length: bytes.len(),
         })
     };
     match shares.as_slice() {
-        [] => Err(SopsError::NoDataKey { place, failures }),
+        [] => Err(SopsError::NoDataKey {
+            place,
+            failures: failures(request, keys),
+        }),
         [key] if groups == 1 => ready(key),
         shares if shares.len() < part.metadata.shamir_threshold.max(2) => Err(SopsError::TooFewShares {
             place,
             groups,
             needed: part.metadata.shamir_threshold.max(2),
             opened: shares.len(),
-            failures,
+            failures: failures(request, keys),
         }),
         shares => match shamir::combine(shares) {
             Ok(key) => ready(&key),
             Err(problem) => Err(SopsError::Shares { place, problem }),
         },
     }
+}
+
+/// Each key that was tried and did not open, in the group it is in, if there are several. Groups count from 0, as SOPS
+/// counts them.
+fn failures(request: &KeyRequest, keys: &DataKeys) -> Vec<KeyFailure> {
+    let mut failures = Vec::new();
+    for (index, group) in request.groups.iter().enumerate() {
+        if group.iter().any(|key| matches!(keys.outcome(key), Some(Ok(_)))) {
+            continue;
+        }
+        for failure in group.iter().filter_map(|key| keys.outcome(key)?.err()) {
+            let mut failure = failure.clone();
+            if request.groups.len() > 1 {
+                failure.key = format!("key_groups[{index}]: {}", failure.key);
+            }
+            failures.push(failure);
+        }
+    }
+    failures
+}
+
+/// The keys that opened.
+fn opened_by(request: &KeyRequest, keys: &DataKeys) -> String {
+    let opened = request
+        .keys()
+        .filter(|key| matches!(keys.outcome(key), Some(Ok(_))));
+    opened.map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }

@@ -32,7 +32,7 @@ fn a_wrong_key_a_bad_manifest_and_a_bad_secret_are_shown_together() {
         "error: sealed.yaml:",
         "none of the keys in its sops metadata could be used",
         "keys.txt",
-        " hint: give one of these keys",
+        " hint: any one of these keys is enough",
         "error: broken.yaml:1:1: metadata.name is missing",
         "error: bad.yaml:6:13: Secret/bad: data.password is not base64",
         "3 errors\n",
