@@ -3,6 +3,9 @@
 //! A plugin is a child process that is handed the identity and the stanzas, so none runs unless the operator
 //! names it. It gets no answers: a plugin that asks for a PIN is told that there is nobody to ask.
 
+#[cfg(target_os = "linux")]
+mod children;
+
 use std::env;
 use std::slice;
 use std::sync::mpsc;
@@ -15,6 +18,8 @@ use age_core::format::Stanza;
 
 use super::key::{Means, Trouble, Unwrapped};
 use crate::outside_text::tame;
+#[cfg(target_os = "linux")]
+use children::Thread;
 
 /// The variable with which the age library prints every message to and from a plugin, keys among them.
 const DEBUG: &str = "AGEDEBUG";
@@ -99,8 +104,8 @@ impl PluginIdentity {
     }
 }
 
-/// Waits for a plugin so long, and then leaves it alone: the age library cannot end it. `None` if it did not
-/// answer.
+/// Waits for a plugin so long, and then ends it, where the system tells which process it is: the age library does not.
+/// `None` if it did not answer.
 fn ask(plugin: IdentityPluginV1<NoCallbacks>, stanzas: &[Stanza], patience: Duration) -> Option<Unwrapped> {
     let copy = |stanza: &Stanza| Stanza {
         tag: stanza.tag.clone(),
@@ -109,9 +114,31 @@ fn ask(plugin: IdentityPluginV1<NoCallbacks>, stanzas: &[Stanza], patience: Dura
     };
     let stanzas: Vec<Stanza> = stanzas.iter().map(copy).collect();
     let (sender, receiver) = mpsc::sync_channel(1);
+    let (told, started) = mpsc::sync_channel(1);
     thread::spawn(move || {
+        let _ = told.send(Thread::current());
         // Nobody waits any more after the deadline.
         let _ = sender.send(plugin.unwrap_stanzas(&stanzas));
     });
-    receiver.recv_timeout(patience).ok()
+    let thread = started.recv().ok().flatten();
+    let answer = receiver.recv_timeout(patience).ok();
+    if answer.is_none()
+        && let Some(thread) = thread
+    {
+        thread.end_children();
+    }
+    answer
+}
+
+/// Where nothing tells what a thread has started.
+#[cfg(not(target_os = "linux"))]
+struct Thread;
+
+#[cfg(not(target_os = "linux"))]
+impl Thread {
+    fn current() -> Option<Self> {
+        None
+    }
+
+    fn end_children(&self) {}
 }

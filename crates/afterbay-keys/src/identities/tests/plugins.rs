@@ -3,9 +3,9 @@
 //! The age library looks for plugins in `PATH`, and a process may not change its own while threads run. So each
 //! test here runs itself again in a child with another `PATH`.
 
-use std::env;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
 
 use age_core::primitives::bech32_encode;
 use fixtures::age::{PLUGIN, PLUGIN_PROGRAM, X25519};
@@ -119,6 +119,53 @@ fn tells_how_a_plugin_failed_and_no_secret() {
       hint: offer an identity with --age-key-file, SOPS_AGE_KEY_FILE or SOPS_AGE_KEY
     ");
     });
+}
+
+/// Neither the plugin nor what it has started is left running, and nothing else is ended.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_plugin_that_overruns_its_time_is_ended() {
+    let name = "a_plugin_that_overruns_its_time_is_ended";
+    with_plugins(name, &["slow"], "", || {
+        let mut bystander = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut offered = allowing(&identity("slow"), &["slow"]);
+        offered.options().age.patience = Duration::from_millis(500);
+        assert!(
+            offered
+                .failure("", &enc(&PLUGIN))
+                .contains("did not answer within 0.5 s")
+        );
+        // The fixture sleeps for 20 seconds, in a process of its own.
+        let begin = Instant::now();
+        while !descendants(process::id()).iter().all(|id| *id == bystander.id()) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "it runs on");
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(bystander.try_wait().unwrap().is_none(), "it was ended, too");
+        bystander.kill().unwrap();
+        bystander.wait().unwrap();
+    });
+}
+
+/// Everything below a process that has not ended.
+#[cfg(target_os = "linux")]
+fn descendants(of: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // `PID (NAME) STATE PARENT …`; the name may hold anything.
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let rest = stat.rsplit(')').next().unwrap_or_default();
+        let mut fields = rest.split_ascii_whitespace();
+        let (state, parent) = (fields.next(), fields.next().and_then(|text| text.parse().ok()));
+        if state != Some("Z") && parent == Some(of) {
+            found.push(id);
+            found.extend(descendants(id));
+        }
+    }
+    found
 }
 
 #[test]
