@@ -15,11 +15,17 @@ pub type Built = (DecryptReport, NormalizedSet);
 
 type Outcome<T> = Result<T, RunError>;
 
+/// Why a run stopped, and what it had opened before; `None` when that was not done.
+pub type Stopped = (RunError, Option<DecryptReport>);
+
 /// Fetches, opens, renders, normalizes, plans and applies.
-pub async fn run(target: &Target, ring: &KeyRing, emit: Emit<'_>) -> Outcome<RunReport> {
-    let (decrypt, normalized) = build(&target.build, ring, emit).await?;
-    let apply = apply(normalized, &target.destination, emit).await?;
-    Ok(RunReport { decrypt, apply })
+pub async fn run(target: &Target, ring: &KeyRing, emit: Emit<'_>) -> Result<RunReport, Stopped> {
+    let built = build(&target.build, ring, emit).await;
+    let (decrypt, normalized) = built.map_err(|error| (error, None))?;
+    match apply(normalized, &target.destination, emit).await {
+        Ok(apply) => Ok(RunReport { decrypt, apply }),
+        Err(error) => Err((error, Some(decrypt))),
+    }
 }
 
 /// From the remote to objects as the API server stores them, with what was opened for it.

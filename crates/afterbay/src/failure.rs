@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::io;
 
 use afterbay_apply::{ApplyReport, Wrote};
+use afterbay_decrypt::DecryptReport;
+use afterbay_keys::KeyNote;
 use afterbay_manifest::Finding;
-use afterbay_pipeline::{RunError, Stage};
+use afterbay_pipeline::{RunError, Stage, Stopped};
 
 use crate::exit::Exit;
 use crate::output::{self, Format};
@@ -21,6 +23,8 @@ pub(crate) struct Failure {
     pub(crate) outcome: Option<String>,
     /// What was done before a run stopped that had begun to write.
     pub(crate) report: Option<Box<ApplyReport>>,
+    /// What was opened for it.
+    pub(crate) decrypt: Option<Box<DecryptReport>>,
 }
 
 impl Failure {
@@ -35,6 +39,7 @@ impl Failure {
             findings: vec![finding],
             outcome: None,
             report: None,
+            decrypt: None,
         }
     }
 
@@ -49,6 +54,7 @@ impl Failure {
             findings: vec![finding],
             outcome: None,
             report: None,
+            decrypt: None,
         }
     }
 
@@ -63,16 +69,22 @@ impl Failure {
             findings: vec![finding],
             outcome: None,
             report: None,
+            decrypt: None,
         }
     }
 
-    /// Prints what was done before on standard output, where a program looks for it; nothing when nothing was.
-    pub(crate) fn print_report(&self, format: Format) -> anyhow::Result<()> {
+    /// Prints what was done before on standard output, where a program looks for it; nothing when nothing was. Of a run that
+    /// has opened something it has the parts of the report of one that succeeded.
+    pub(crate) fn print_report(&self, keys: &[KeyNote], format: Format) -> anyhow::Result<()> {
         let Some(report) = &self.report else {
             return Ok(());
         };
         output::warnings(&report.warnings);
-        output::apply_report(report, format, &mut io::stdout().lock())
+        let out = &mut io::stdout().lock();
+        match &self.decrypt {
+            Some(decrypt) => output::report(decrypt, report, keys, format, out),
+            None => output::apply_report(report, format, out),
+        }
     }
 
     /// The text for standard error.
@@ -125,6 +137,16 @@ impl From<RunError> for Failure {
             findings,
             outcome: Some(stopped(wrote, report.as_deref())),
             report,
+            decrypt: None,
+        }
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from((error, decrypt): Stopped) -> Self {
+        Self {
+            decrypt: decrypt.map(Box::new),
+            ..error.into()
         }
     }
 }
@@ -160,7 +182,11 @@ mod tests {
 
     /// A run that stopped with this error while it carried its plan out.
     fn stopped_with(error: ApplyError, wrote: Wrote) -> Failure {
-        let failure = ApplyFailure {
+        Failure::from(RunError::from(failure_of(error, wrote)))
+    }
+
+    fn failure_of(error: ApplyError, wrote: Wrote) -> Box<ApplyFailure> {
+        Box::new(ApplyFailure {
             errors: ApplyErrors::new([error]),
             report: ApplyReport {
                 revision: "main".to_owned(),
@@ -172,8 +198,61 @@ mod tests {
                 warnings: Vec::new(),
             },
             wrote,
+        })
+    }
+
+    fn opened() -> DecryptReport {
+        DecryptReport {
+            revision: afterbay_manifest::Revision::UNKNOWN,
+            files: Vec::new(),
+            exemptions: Vec::new(),
+            counts: afterbay_decrypt::Counts {
+                sealed: 2,
+                ..Default::default()
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A program that reads the report of a run finds the same parts in it, whether or not the run got to its end.
+    #[test]
+    fn a_run_that_stopped_tells_what_it_had_opened() {
+        let error = || ApplyError::Inventory {
+            inventory: "apps/shop".to_owned(),
+            problem: "no".to_owned(),
         };
-        Failure::from(RunError::from(Box::new(failure)))
+        let bare = stopped_with(error(), Wrote::Something);
+        assert!(bare.decrypt.is_none());
+        let failure = Failure::from((
+            RunError::from(failure_of(error(), Wrote::Something)),
+            Some(opened()),
+        ));
+        assert_eq!((failure.exit, &failure.outcome), (bare.exit, &bare.outcome));
+        assert_eq!(failure.findings.len(), bare.findings.len());
+        let (decrypt, report) = (failure.decrypt.unwrap(), failure.report.unwrap());
+        let keys = [KeyNote::RoleUsed {
+            role: "arn:aws:iam::1:role/deployer".to_owned(),
+        }];
+        let mut printed = Vec::new();
+        output::report(&decrypt, &report, &keys, Format::Json, &mut printed).unwrap();
+        let printed: serde_json::Value = serde_json::from_slice(&printed).unwrap();
+        assert_eq!(printed["revision"], "main");
+        assert_eq!(printed["decrypt"]["values"], 2);
+        assert_eq!(
+            printed["decrypt"]["keys"][0],
+            "role arn:aws:iam::1:role/deployer was assumed, as an encrypted file asks"
+        );
+    }
+
+    /// Nothing is printed when nothing was written: whether a report is there says so.
+    #[test]
+    fn a_run_that_wrote_nothing_has_no_report() {
+        let error = ApplyError::InventoryChanged {
+            inventory: "apps/shop".to_owned(),
+        };
+        let failure = Failure::from((RunError::from(failure_of(error, Wrote::Nothing)), Some(opened())));
+        assert_eq!(failure.exit, Exit::Locked);
+        assert!(failure.report.is_none());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use afterbay_apply::{Action, ApplyReport, ObjectReport};
 use afterbay_decrypt::DecryptReport;
 use afterbay_keys::KeyNote;
 use afterbay_manifest::{Node, yaml};
-use afterbay_pipeline::RunReport;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -38,16 +37,20 @@ pub(crate) fn warnings(warnings: &[impl Display]) {
     }
 }
 
-/// Prints a run's report.
+/// Prints the report of a run, also of one that stopped on the way.
 pub(crate) fn report(
-    report: &RunReport,
+    decrypt: &DecryptReport,
+    apply: &ApplyReport,
     keys: &[KeyNote],
     format: Format,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     match format {
-        Format::Table => out.write_all(table(report).as_bytes()).context("standard output"),
-        Format::Json | Format::Yaml => value(&as_json(report, keys)?, format, out),
+        Format::Table => {
+            let text = objects_table(apply) + &opened(decrypt);
+            out.write_all(text.as_bytes()).context("standard output")
+        }
+        Format::Json | Format::Yaml => value(&as_json(decrypt, apply, keys)?, format, out),
     }
 }
 
@@ -91,10 +94,6 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
         text.push('\n');
     }
     text
-}
-
-fn table(report: &RunReport) -> String {
-    objects_table(&report.apply) + &opened(&report.decrypt)
 }
 
 /// What became of objects that are not as they were, one a line, and counts.
@@ -166,8 +165,7 @@ fn opened(report: &DecryptReport) -> String {
     parts.join(", ") + "\n"
 }
 
-fn as_json(report: &RunReport, keys: &[KeyNote]) -> anyhow::Result<Value> {
-    let RunReport { decrypt, apply } = report;
+fn as_json(decrypt: &DecryptReport, apply: &ApplyReport, keys: &[KeyNote]) -> anyhow::Result<Value> {
     let files: Vec<Value> = decrypt
         .files
         .iter()

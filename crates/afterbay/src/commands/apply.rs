@@ -102,13 +102,14 @@ impl Apply {
         let report = match result {
             Ok(report) => report,
             Err(failure) => {
-                failure.print_report(self.output)?;
+                failure.print_report(&notes, self.output)?;
                 return Err(failure);
             }
         };
         // What the stages warned of was printed when they did.
         output::warnings(&report.apply.warnings);
-        output::report(&report, &notes, self.output, &mut io::stdout().lock())?;
+        let RunReport { decrypt, apply } = &report;
+        output::report(decrypt, apply, &notes, self.output, &mut io::stdout().lock())?;
         Ok(())
     }
 
@@ -124,8 +125,10 @@ impl Apply {
             // Objects that come without a revision, and whose provenance nobody knows.
             let rendered = stream::read(self.file.as_deref())?;
             let (decrypt, set) = afterbay_pipeline::piped(rendered, ring, &options, emit).await?;
-            let apply = afterbay_pipeline::apply(set, &destination, emit).await?;
-            return Ok(RunReport { decrypt, apply });
+            return match afterbay_pipeline::apply(set, &destination, emit).await {
+                Ok(apply) => Ok(RunReport { decrypt, apply }),
+                Err(error) => Err((error, Some(decrypt)).into()),
+            };
         };
         let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
         let build = Build {

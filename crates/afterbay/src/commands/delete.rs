@@ -77,7 +77,7 @@ impl Delete {
             Ok(report) => report,
             Err(failure) => {
                 let failure = Failure::from(RunError::from(failure));
-                failure.print_report(output)?;
+                failure.print_report(&[], output)?;
                 return Err(failure);
             }
         };
