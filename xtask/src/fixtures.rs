@@ -4,6 +4,7 @@
 mod age;
 mod data_keys;
 mod demo;
+mod failures;
 mod scope;
 mod tls;
 
@@ -54,6 +55,7 @@ const SETS: &[Set] = &[
     ("sops: every vector", sops),
     ("gcm: vectors by Go", gcm),
     ("decrypt: sealed files", decrypt),
+    ("failures: what sops says", failures::verify),
     ("eyaml: every token", eyaml),
     ("yaml: scalars and comments", yaml),
     ("render: by kustomize", |run| render(run, "kustomize")),

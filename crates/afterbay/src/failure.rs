@@ -43,6 +43,13 @@ impl Failure {
         }
     }
 
+    /// Says of the last finding what to do about it.
+    pub(crate) fn hint(&mut self, hint: &str) {
+        if let Some(finding) = self.findings.last_mut() {
+            finding.hint = Some(hint.to_owned());
+        }
+    }
+
     /// A mistake on the command line that clap cannot see.
     pub(crate) fn usage(message: &str) -> Self {
         let finding = Finding {

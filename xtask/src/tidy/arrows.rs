@@ -53,7 +53,8 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// What the tests of a crate may link besides.
-const TEST_ARROWS: [(&str, &[&str]); 2] = [
+const TEST_ARROWS: [(&str, &[&str]); 3] = [
+    ("afterbay", &["afterbay-fakes"]),
     ("afterbay-keys", &["afterbay-fakes"]),
     // There is one way to make a `NormalizedSet`, and it begins there.
     ("afterbay-apply", &["afterbay-decrypt"]),

@@ -12,6 +12,7 @@ use afterbay_manifest::yaml::Table;
 use afterbay_manifest::{Entry, FileTree, Snapshot, TreePath};
 use afterbay_pipeline::RunError;
 use afterbay_render::RenderErrors;
+use afterbay_sops::SopsErrors;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -92,7 +93,11 @@ impl Decrypt {
                 error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(ErrorKind::NotFound);
             // What cannot be read has the code 2 in sops, too.
             let exit = if is_missing { Exit::SopsNoFile } else { Exit::Usage };
-            Failure::other(exit, &error)
+            let mut failure = Failure::other(exit, &error);
+            if self.file.is_dir() {
+                failure.hint("name a file in it; all files of a revision are opened as a tar stream, which `afterbay fetch` prints");
+            }
+            failure
         })
     }
 
@@ -182,7 +187,7 @@ impl Decrypt {
         let rendered = afterbay_render::read_objects(input, &name, Table::Kustomize);
         let has_tokens = String::from_utf8_lossy(input).contains("ENC[");
         let (Ok(rendered), true) = (rendered, has_tokens) else {
-            return Err(not_sealed(&self.file));
+            return Err(not_sealed(&self.file, &name, input));
         };
         output::warnings(&rendered.warnings);
         let tokens = afterbay_decrypt::scan_objects(&rendered, OpenedFiles::default(), options);
@@ -211,12 +216,17 @@ impl Decrypt {
     }
 }
 
-fn not_sealed(file: &Path) -> Failure {
+fn not_sealed(file: &Path, name: &TreePath, input: &[u8]) -> Failure {
+    if let Some(errors) = SopsErrors::stray_tokens(name, input) {
+        return file::failure(&errors);
+    }
     let message = format!(
         "{}: sops metadata not found, and no hiera-eyaml token in a Kubernetes object; there is nothing to open",
         file.display()
     );
-    Failure::other(Exit::Failure, &anyhow::Error::msg(message))
+    let mut failure = Failure::other(Exit::Failure, &anyhow::Error::msg(message));
+    failure.hint("see whether it is the right file; a plain one is encrypted with `sops encrypt`");
+    failure
 }
 
 fn files(tree: &FileTree) -> BTreeSet<TreePath> {

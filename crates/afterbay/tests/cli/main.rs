@@ -9,6 +9,7 @@
 
 mod commands;
 mod decrypt;
+mod failures;
 mod machine;
 mod terminal;
 mod together;

@@ -133,7 +133,19 @@ impl FileOptions {
             Some(format) => SealedFile::detect(name, input, format),
             None => SealedFile::find(name, Format::of_path(self.name.as_ref().unwrap_or(name)), input),
         };
-        found.map_err(|errors| failure(&errors))
+        found.map_err(|errors| {
+            let mut failure = failure(&errors);
+            let is_syntax = |error: &SopsError| matches!(error, SopsError::Syntax { .. });
+            if errors.errors.iter().any(is_syntax)
+                && let Some(format) = store_of(name, input)
+            {
+                failure.hint(&format!(
+                    "it can be read as {0}: give --input-type {0}",
+                    format.as_str()
+                ));
+            }
+            failure
+        })
     }
 
     /// Opens the file and prints it, or the part that was asked for.
@@ -208,6 +220,14 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
+/// A store that takes the file as a sealed one, where the name tells another.
+fn store_of(name: &TreePath, input: &[u8]) -> Option<Format> {
+    let stores = [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini];
+    stores
+        .into_iter()
+        .find(|format| matches!(SealedFile::detect(name, input, *format), Ok(Some(_))))
+}
+
 /// Whether two paths lead to one file, also through links.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
@@ -237,7 +257,7 @@ fn exit(errors: &SopsErrors) -> Exit {
     }
 }
 
-fn failure(errors: &SopsErrors) -> Failure {
+pub(super) fn failure(errors: &SopsErrors) -> Failure {
     let exit = exit(errors);
     Failure {
         exit,
