@@ -21,7 +21,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
             &scenario.afterbay(),
             &repository,
             &["--age-key-file", &key.path()],
-            Refusal::new(12, &["database.yaml:", "mac does not match", "restore the file"]),
+            Refusal::new(12, &["database.yaml:", "mac does not match", "git log -p"]),
         )?;
     }
 

@@ -22,7 +22,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         (
             "plain-value",
             sealed.replace("name: database", "name: other"),
-            [&mac, "restore the file"],
+            [&mac, "a plain value was changed"],
         ),
         // The time of the last change is part of what seals the MAC.
         (
