@@ -10,7 +10,6 @@
 //! folder of its own.
 
 mod binary;
-mod canary;
 mod clouds;
 mod cluster;
 mod environment;
@@ -29,11 +28,11 @@ pub mod tamper;
 mod transit;
 
 pub use binary::{Afterbay, Ended};
-pub use canary::Canary;
 pub use clouds::{AwsCloud, AzureCloud, GcpCloud, Variables};
 pub use cluster::{Cluster, Writes};
 pub use environment::{Environment, fixture};
 pub use eyaml::EyamlKey;
+pub use fixtures::canary::Canary;
 pub use git::{Exchange, GitServer, Repository};
 pub use kms::{Kms, KmsKey};
 pub use parallel::each;

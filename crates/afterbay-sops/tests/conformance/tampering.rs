@@ -6,62 +6,18 @@ use std::fmt::Write as _;
 
 use afterbay_manifest::{DataKeys, KeyRequest, TreePath};
 use afterbay_sops::{Format, IntegrityPolicy, MacPolicy, OpenPolicy, OpenedFile, SealedFile};
-use fixtures::sops::{TAMPERING, Vector};
+use fixtures::sops::{Mutation, mutations};
 use sha2::{Digest as _, Sha256};
 
-use super::{KEPT_HERE, named, unwrap_all};
+use super::{KEPT_HERE, unwrap_all};
 
 const TABLE: &str = include_str!("../../TAMPERING.md");
 
-struct Row {
-    vector: &'static Vector,
-    mutation: String,
-    changed: Vec<u8>,
-    /// Whether sops opens it.
-    opens: bool,
-    digest: String,
-}
-
-fn rows() -> Vec<Row> {
-    let rows: Vec<serde_json::Value> = serde_json::from_str(TAMPERING).unwrap();
-    rows.iter()
-        .map(|row| {
-            let vector = named(row[0].as_str().unwrap());
-            let mut changed = vector.sealed.to_vec();
-            let mut edits: Vec<(usize, usize, Vec<u8>)> = row[2]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|edit| {
-                    let at = |index: usize| usize::try_from(edit[index].as_u64().unwrap()).unwrap();
-                    let bytes = edit[2].as_str().unwrap().chars();
-                    (
-                        at(0),
-                        at(1),
-                        bytes.map(|byte| u8::try_from(byte).unwrap()).collect(),
-                    )
-                })
-                .collect();
-            edits.sort();
-            for (start, end, bytes) in edits.into_iter().rev() {
-                changed.splice(start..end, bytes);
-            }
-            Row {
-                vector,
-                mutation: row[1].as_str().unwrap().to_owned(),
-                changed,
-                opens: row[3] == 0,
-                digest: row[4].as_str().unwrap().to_owned(),
-            }
-        })
-        .collect()
-}
-
 /// Opens a mutation, its data keys unwrapped once for all of them.
-fn open(row: &Row, integrity: IntegrityPolicy) -> Option<OpenedFile> {
+fn open(row: &Mutation, integrity: IntegrityPolicy) -> Option<OpenedFile> {
     let path = TreePath::parse(&row.vector.file_name()).unwrap();
     let format = Format::of_path(&path).unwrap_or(Format::Binary);
-    let sealed = SealedFile::detect(&path, &row.changed, format).ok()??;
+    let sealed = SealedFile::detect(&path, &row.sealed, format).ok()??;
     let keys = keys(&sealed);
     let policy = OpenPolicy {
         mac: MacPolicy::Require,
@@ -94,9 +50,9 @@ const OPENED_COMMENTS: [(&str, &str); 2] = [
 fn the_verdict_is_the_one_of_sops() {
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for row in rows() {
+    for row in mutations().unwrap() {
         let opened = open(&row, IntegrityPolicy::Sops);
-        let count = counts.entry(row.mutation.clone()).or_default();
+        let count = counts.entry(row.name.clone()).or_default();
         count.tried += 1;
         count.by_sops += usize::from(!row.opens);
         count.here += usize::from(opened.is_none());
@@ -104,15 +60,15 @@ fn the_verdict_is_the_one_of_sops() {
         if opened.is_some() != row.opens {
             wrong.push(format!(
                 "{}: {}: sops opens it: {}",
-                row.vector.name, row.mutation, row.opens
+                row.vector.name, row.name, row.opens
             ));
         }
         if let Some(opened) = opened.filter(|_| row.opens && !KEPT_HERE.contains(&row.vector.name)) {
             let digest = Sha256::digest(opened.text.expose_bytes());
             let digest: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            let at = (row.vector.name, row.mutation.as_str());
+            let at = (row.vector.name, row.name.as_str());
             if digest.concat() != row.digest && !OPENED_COMMENTS.contains(&at) {
-                wrong.push(format!("{}: {}: other text", row.vector.name, row.mutation));
+                wrong.push(format!("{}: {}: other text", row.vector.name, row.name));
             }
         }
     }
