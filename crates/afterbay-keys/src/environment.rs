@@ -3,7 +3,7 @@
 mod cloud;
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -28,6 +28,15 @@ const IGNORED: [(&str, Option<&[&str]>, &str); 2] = [
         "key services are not supported; keys are opened in this process all the same",
     ),
 ];
+
+/// The variable with the path of an identity file.
+const KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
+
+/// What is said if that path is an identity itself.
+const MISPLACED: (&str, &str) = (
+    KEY_FILE,
+    "holds an identity where the path of a file is due, and was not used; an identity belongs into SOPS_AGE_KEY",
+);
 
 /// Path of the identity file below the user's configuration directory, as SOPS has it.
 const KEYS_FILE: &str = "sops/age/keys.txt";
@@ -120,7 +129,9 @@ impl KeyEnvironment {
         Self {
             is_read: true,
             age_key: lookup("SOPS_AGE_KEY").map(secret),
-            age_key_file: lookup("SOPS_AGE_KEY_FILE").map(PathBuf::from),
+            age_key_file: lookup(KEY_FILE)
+                .filter(|value| !is_identity(value))
+                .map(PathBuf::from),
             age_key_command: filled("SOPS_AGE_KEY_CMD").map(secret),
             age_ssh_key_file: lookup("SOPS_AGE_SSH_PRIVATE_KEY_FILE").map(PathBuf::from),
             age_ssh_key_command: filled("SOPS_AGE_SSH_PRIVATE_KEY_CMD").map(secret),
@@ -156,6 +167,11 @@ impl KeyEnvironment {
                     })
                 })
                 .map(|(name, _, reason)| (name, reason))
+                .chain(
+                    filled(KEY_FILE)
+                        .filter(|value| is_identity(value))
+                        .map(|_| MISPLACED),
+                )
                 .collect(),
             cloud: CloudEnvironment::from_lookup(&lookup),
         }
@@ -173,6 +189,15 @@ impl KeyEnvironment {
             .take(64)
             .collect()
     }
+}
+
+/// Whether an identity stands where the path of one is due. A path is shown in messages.
+fn is_identity(value: &OsStr) -> bool {
+    let marks: [&[u8]; 2] = [b"AGE-SECRET-KEY-", b"AGE-PLUGIN-"];
+    let upper = value.as_encoded_bytes().to_ascii_uppercase();
+    marks
+        .iter()
+        .any(|mark| upper.windows(mark.len()).any(|part| part == *mark))
 }
 
 /// The rule of Go's `os.UserConfigDir` with the exception that SOPS makes for macOS.

@@ -105,6 +105,13 @@ impl Scrubber {
         self.partial
     }
 
+    /// Whether a value is long and rare enough to be told from other text wherever it stands. Others are only removed
+    /// where a text quotes exactly them.
+    pub fn recognizes(value: &[u8]) -> bool {
+        let is_common = |word: &str| word.as_bytes().eq_ignore_ascii_case(value);
+        value.len() >= SHORTEST && !COMMON.iter().any(|word| is_common(word))
+    }
+
     /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -134,14 +141,12 @@ impl Index {
         let mut index = Self::default();
         for value in values {
             let value = value.expose_bytes();
-            let common = COMMON
-                .iter()
-                .any(|word| word.as_bytes().eq_ignore_ascii_case(value));
+            let recognized = Scrubber::recognizes(value);
             for form in forms(value) {
-                if common || value.len() < SHORTEST {
-                    index.quoted.insert(hash(&form));
-                } else {
+                if recognized {
                     index.add(&form);
+                } else {
+                    index.quoted.insert(hash(&form));
                 }
             }
         }

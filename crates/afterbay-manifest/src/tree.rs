@@ -92,7 +92,7 @@ impl fmt::Display for TreePath {
 }
 
 /// A file of a tree.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct File {
     source: Arc<[u8]>,
     executable: bool,
@@ -116,6 +116,17 @@ struct Opened {
     text: SecretBytes,
     documents: Vec<yaml::Document>,
     provenance: Provenance,
+}
+
+impl fmt::Debug for File {
+    /// Without the source: a file that nobody sealed can hold secrets as well.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("bytes", &self.source.len())
+            .field("executable", &self.executable)
+            .field("state", &self.state)
+            .finish()
+    }
 }
 
 impl File {

@@ -233,12 +233,9 @@ pub enum TokenProblem {
     /// The nonce is empty.
     #[error("the token's `iv` is empty")]
     EmptyNonce,
-    /// The type label is none of SOPS's.
-    #[error("unknown type label {label}; known are str, int, float, bool, time and comment")]
-    UnknownType {
-        /// The label, shortened and quoted.
-        label: String,
-    },
+    /// The type label is none of SOPS's. It is not shown: what follows a token up to a bracket belongs to it.
+    #[error("unknown type label; known are str, int, float, bool, time and comment")]
+    UnknownType,
     /// AES-GCM refused it.
     #[error(
         "AES-GCM refused it: the data key is the wrong one, or the value was altered, moved or its key renamed"

@@ -164,7 +164,10 @@ impl<'a> Loader<'a> {
             Some(Anchor::Open) => {
                 self.refuse_here(position, format!("the value of anchor `{name}` contains itself"));
             }
-            None => self.refuse(position, format!("unknown anchor `{name}`")),
+            None => self.refuse(
+                position,
+                "an alias of an anchor that is not there; put text that starts with `*` in quotes".to_owned(),
+            ),
         }
         nothing
     }

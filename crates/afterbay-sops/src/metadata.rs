@@ -5,6 +5,8 @@
 mod recipients;
 mod weak;
 
+use std::fmt;
+
 use afterbay_manifest::yaml::{Document, Element, ElementKind, Pair};
 use afterbay_manifest::{Place, Position, TreePath};
 
@@ -34,7 +36,7 @@ const TELLING: [&str; 11] = [
 ];
 
 /// What a `sops` block says, apart from its keys.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Metadata {
     /// Which values are encrypted.
     pub rule: SelectionRule,
@@ -51,6 +53,20 @@ pub struct Metadata {
     pub shamir_threshold: usize,
     /// The version of SOPS that wrote it; empty if the file does not say.
     pub version: String,
+}
+
+impl fmt::Debug for Metadata {
+    /// Without the MAC, which stands there in plain if somebody put it so.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metadata")
+            .field("rule", &self.rule)
+            .field("mac_scope", &self.mac_scope)
+            .field("last_modified", &self.last_modified)
+            .field("mac_position", &self.mac_position)
+            .field("shamir_threshold", &self.shamir_threshold)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The `sops` entries of a document; JSON can hold more than one.

@@ -53,7 +53,7 @@ impl TypeLabel {
             "bool" => Self::Bool,
             "time" => Self::Time,
             "comment" => Self::Comment,
-            other => return Err(TokenProblem::UnknownType { label: quoted(other) }),
+            _ => return Err(TokenProblem::UnknownType),
         })
     }
 
@@ -147,13 +147,6 @@ fn decode(text: &str, part: &'static str) -> Result<Vec<u8>, TokenProblem> {
         BASE64.decode(text)
     };
     decoded.map_err(|_| TokenProblem::Base64 { part })
-}
-
-/// A label is foreign text: short, on one line, quoted.
-fn quoted(label: &str) -> String {
-    let short: String = label.chars().take(16).collect();
-    let dots = if short.len() < label.len() { "…" } else { "" };
-    format!("{short:?}{dots}")
 }
 
 /// Whether a text is, or contains, a SOPS token, whole or damaged.

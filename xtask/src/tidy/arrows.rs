@@ -55,7 +55,11 @@ const ARROWS: [(&str, &[&str]); 9] = [
 /// What the tests of a crate may link besides.
 const TEST_ARROWS: [(&str, &[&str]); 3] = [
     ("afterbay", &["afterbay-fakes"]),
-    ("afterbay-keys", &["afterbay-fakes"]),
+    // The canaries are looked for over the whole way from a sealed file to its values, which begins with a key.
+    (
+        "afterbay-keys",
+        &["afterbay-fakes", "afterbay-sops", "afterbay-decrypt"],
+    ),
     // There is one way to make a `NormalizedSet`, and it begins there.
     ("afterbay-apply", &["afterbay-decrypt"]),
 ];

@@ -126,6 +126,24 @@ fn key_services_are_told_of() {
 }
 
 #[test]
+fn an_identity_in_place_of_its_path_is_told_of_and_not_shown() {
+    for identity in [
+        "AGE-SECRET-KEY-1CANARY",
+        "age-secret-key-pq-1canary",
+        "/tmp/AGE-PLUGIN-YUBIKEY-1CANARY",
+    ] {
+        let environment = environment(Platform::Unix, &[("SOPS_AGE_KEY_FILE", identity)]);
+        assert_eq!(environment.age_key_file, None);
+        assert!(
+            environment.ignored[0]
+                .1
+                .starts_with("holds an identity where the path")
+        );
+        assert!(!format!("{environment:#?}").to_lowercase().contains("canary"));
+    }
+}
+
+#[test]
 fn variables_of_the_clouds_are_read_and_not_shown() {
     let environment = KeyEnvironment::from_lookup(Platform::Unix, |name| {
         let value = match name {

@@ -78,7 +78,10 @@ impl<'d> Binder<'d> {
                 return;
             }
             Some((_, true)) => format!("anchor {name:?} contains itself"),
-            None => format!("anchor {name:?} is not defined above in this document"),
+            // What reads as an alias can be a password without quotes.
+            None => "an alias of an anchor that is not defined above in this document; put text that starts with `*` \
+                     in quotes"
+                .to_owned(),
         };
         self.errors.push(YamlError {
             position: alias.position,

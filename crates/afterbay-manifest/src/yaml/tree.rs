@@ -256,7 +256,11 @@ impl<'text> Builder<'text> {
     fn check_name(&mut self, name: &str, at: Mark) {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if !name.chars().all(allowed) {
-            let message = format!("anchor name {name:?} holds a character other than a-z, A-Z, 0-9, _ and -");
+            // What reads as an anchor can be a password without quotes.
+            let message =
+                "the name of an anchor holds a character other than a-z, A-Z, 0-9, _ and -; put text that \
+                           starts with `&` in quotes"
+                    .to_owned();
             self.refuse(at, message);
         }
     }

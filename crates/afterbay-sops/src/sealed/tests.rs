@@ -29,7 +29,7 @@ fn refuses_what_the_store_refuses() {
     ");
     assert_snapshot!(refused(&format!("a: &a [*a]\nb: *c\n{BLOCK}")), @r"
     a.yaml:1:8: the value of anchor `a` contains itself
-    a.yaml:2:4: unknown anchor `c`
+    a.yaml:2:4: an alias of an anchor that is not there; put text that starts with `*` in quotes
     ");
     assert_snapshot!(refused(&format!("a: 1\nb: {{c: 1, c: 2}}\n'a': 3\n{BLOCK}")), @r"
     a.yaml:2:11: b.c: the key stands twice in its map; remove one

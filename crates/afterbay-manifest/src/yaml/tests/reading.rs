@@ -89,7 +89,7 @@ fn expands_aliases_and_bounds_them() {
     );
     assert_snapshot!(errors(Table::Kustomize, "a: &a [*a]\nb: *none\n"), @r#"
     line 1: anchor "a" contains itself
-    line 2: anchor "none" is not defined above in this document
+    line 2: an alias of an anchor that is not defined above in this document; put text that starts with `*` in quotes
     "#);
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
@@ -163,8 +163,8 @@ fn refuses_other_encodings() {
 #[test]
 fn refuses_what_go_reads_differently() {
     assert_snapshot!(errors(Table::Kustomize, "a: &x:y v\nb: &é w\n"), @r#"
-    line 1: anchor name "x:y" holds a character other than a-z, A-Z, 0-9, _ and -
-    line 2: anchor name "é" holds a character other than a-z, A-Z, 0-9, _ and -
+    line 1: the name of an anchor holds a character other than a-z, A-Z, 0-9, _ and -; put text that starts with `&` in quotes
+    line 2: the name of an anchor holds a character other than a-z, A-Z, 0-9, _ and -; put text that starts with `&` in quotes
     "#);
     assert_snapshot!(errors(Table::Kustomize, "{b:, c: d}\n"), @"line 1: the colon of a key inside { } or [ ] needs a space after it");
     assert_eq!(
@@ -329,7 +329,7 @@ fn comments_of_documents_without_entries_are_kept() {
 
 #[test]
 fn an_anchor_ends_with_its_document() {
-    assert_snapshot!(errors(Table::Kustomize, "a: &a 1\n---\nb: *a\n"), @r#"line 3: anchor "a" is not defined above in this document"#);
+    assert_snapshot!(errors(Table::Kustomize, "a: &a 1\n---\nb: *a\n"), @"line 3: an alias of an anchor that is not defined above in this document; put text that starts with `*` in quotes");
 }
 
 #[test]
