@@ -130,21 +130,9 @@ impl RsaKey {
     fn unwrap(&self, ciphertext: &[u8], length: usize) -> Vec<u8> {
         let mut key = self.rejection(ciphertext, length);
         // What ends here is visible in the ciphertext and the public key alone.
-        let Some(block) = self.decrypt(ciphertext) else {
-            return key;
-        };
-        let Some(separator) = block
-            .len()
-            .checked_sub(length + 1)
-            .filter(|&at| at >= FRAME - 1 + MIN_PADDING)
-        else {
-            return key;
-        };
-        let mut right = block[0].ct_eq(&0) & block[1].ct_eq(&2) & block[separator].ct_eq(&0);
-        for byte in &block[2..separator] {
-            right &= !byte.ct_eq(&0);
+        if let Some(block) = self.decrypt(ciphertext) {
+            unpad(&block, &mut key);
         }
-        select(&mut key, &block[separator + 1..], right);
         key
     }
 
@@ -181,6 +169,23 @@ impl RsaKey {
         mac.update(ciphertext);
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Overwrites `key` with the message of a block, if the padding is right and the message is as long as `key`.
+fn unpad(block: &[u8], key: &mut [u8]) {
+    // What ends here is visible in the two lengths.
+    let Some(separator) = block
+        .len()
+        .checked_sub(key.len() + 1)
+        .filter(|&at| at >= FRAME - 1 + MIN_PADDING)
+    else {
+        return;
+    };
+    let mut right = block[0].ct_eq(&0) & block[1].ct_eq(&2) & block[separator].ct_eq(&0);
+    for byte in &block[2..separator] {
+        right &= !byte.ct_eq(&0);
+    }
+    select(key, &block[separator + 1..], right);
 }
 
 /// Overwrites `key` with `message` of the same length if `right`, in the same time either way.

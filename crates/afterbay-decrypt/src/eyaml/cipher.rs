@@ -88,3 +88,6 @@ fn unpadded_length(content: &[u8], block: usize) -> Option<usize> {
         content.len().checked_sub(padding)
     }
 }
+
+#[cfg(test)]
+mod tests;

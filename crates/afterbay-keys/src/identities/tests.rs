@@ -7,6 +7,7 @@ mod damage;
 mod kinds;
 mod places;
 mod plugins;
+mod vectors;
 
 use std::collections::BTreeSet;
 use std::fs;

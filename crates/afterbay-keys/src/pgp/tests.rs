@@ -15,6 +15,7 @@ use crate::options::SecretSource;
 
 mod failures;
 mod hostile;
+mod vectors;
 
 fn token(message: &[u8]) -> PgpKey {
     PgpKey {
@@ -292,7 +293,7 @@ fn no_debug_text_shows_a_secret() {
     }
     let line = key.lines().nth(5).unwrap();
     for canary in [
-        "canary",
+        "canary-",
         line,
         "PRIVATE KEY",
         "thirty-two",

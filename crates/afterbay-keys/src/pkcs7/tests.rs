@@ -1,5 +1,7 @@
 //! Ciphertexts and keys of the real `openssl` (see `tests/data/README.md`).
 
+mod vectors;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 

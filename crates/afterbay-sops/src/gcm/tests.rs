@@ -112,7 +112,7 @@ fn holds_against_wycheproof() {
             counts[usize::from(valid)] += 1;
         }
     }
-    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
+    assert_eq!(counts, [29, 76], "invalid and valid vectors");
 }
 
 proptest! {

@@ -56,3 +56,6 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Option<Zeroizing<[u8; HASH]>> {
     }
     Some(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,6 @@ impl Ciphertext {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

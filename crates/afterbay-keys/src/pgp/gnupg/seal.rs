@@ -167,3 +167,6 @@ fn integrity_of(key: &Expression, numbers: &Expression) -> [u8; 20] {
     text.push(b')');
     Sha1::digest(&*text).into()
 }
+
+#[cfg(test)]
+mod tests;
