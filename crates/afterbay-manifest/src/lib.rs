@@ -26,7 +26,7 @@ pub use key::{
     Attempt, AwsKmsKey, AzureKeyVaultKey, DataKey, DataKeys, GcpKmsKey, KeyFailure, KeyId, KeyKind,
     KeyRequest, PgpKey, UnsupportedKey, VaultKey, WrappedKey,
 };
-pub use node::{Mapping, Node, Scalar, Value};
+pub use node::{Mapping, Node, Scalar, Spelling, Value};
 pub use object::{Gvk, Object, ObjectError, ObjectRef, Origin};
 pub use outside_text::tame_to;
 pub use place::{KeyPath, Place, Position, Segment};

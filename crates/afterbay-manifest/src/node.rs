@@ -6,6 +6,10 @@ use indexmap::IndexMap;
 
 use crate::{KeyPath, Position, Provenance};
 
+mod spelling;
+
+pub use spelling::Spelling;
+
 /// A value with its provenance and its position in the file it was read from.
 #[derive(Clone, PartialEq)]
 pub struct Node {
@@ -16,6 +20,8 @@ pub struct Node {
     pub provenance: Provenance,
     /// Line and column of the value.
     pub position: Position,
+    /// How the scalar was spelled; [`Spelling::Plain`] on lists and maps.
+    pub spelling: Spelling,
 }
 
 /// What a [`Node`] holds.
@@ -60,6 +66,7 @@ impl Node {
             value: value.into(),
             provenance: Provenance::PLAIN,
             position: Position::UNKNOWN,
+            spelling: Spelling::Plain,
         }
     }
 

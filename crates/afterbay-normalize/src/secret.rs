@@ -105,6 +105,7 @@ impl Stage<'_> {
             value,
             provenance,
             position,
+            spelling,
         } = node;
         let Value::Mapping(entries) = value else {
             self.errors.push(NormalizeError::WrongType {
@@ -121,6 +122,7 @@ impl Stage<'_> {
             value: Value::Mapping(Mapping::new()),
             provenance,
             position,
+            spelling,
         };
         Some(Entries {
             entries,

@@ -82,6 +82,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("crates/afterbay-manifest/src/key.rs", "definition"),
     ("crates/afterbay-manifest/src/node.rs", "definition"),
+    ("crates/afterbay-manifest/src/node/spelling.rs", "definition"),
     (
         "crates/afterbay-manifest/src/scrub.rs",
         "what is to be removed has to be known",

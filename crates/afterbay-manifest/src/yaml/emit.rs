@@ -18,6 +18,7 @@ mod writer;
 
 pub use documents::{emit_documents, emit_value};
 pub use nodes::emit;
+pub(crate) use nodes::is_written_plain;
 
 /// Whose style is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,7 +76,7 @@ pub(super) fn yaml_float(text: &str) -> Option<f64> {
 }
 
 /// `FormatFloat(value, 'g', -1, 64)`: `1e+21`, `0.1`, `1.5e-07`.
-pub(super) fn go_float(value: f64) -> String {
+pub(crate) fn go_float(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }

@@ -10,7 +10,7 @@ use super::number::go_float_key;
 use super::{
     Document, Element, ElementKind, Item, Pair, Style, Table, Text, YamlError, YamlErrors, resolve_scalar,
 };
-use crate::{Mapping, Node, Position, Provenance, Scalar, Value};
+use crate::{Mapping, Node, Position, Provenance, Scalar, Spelling, Value};
 
 impl Document {
     /// The document's value by a table; `None` for a document without content. Positions are kept, and so
@@ -51,17 +51,30 @@ impl<'d> Resolver<'d> {
         if !self.admit(element, depth) {
             return None;
         }
-        let (value, provenance) = match &element.kind {
-            ElementKind::Text(text) => (self.scalar(element, text)?.into(), Provenance::PLAIN),
-            ElementKind::Opened(scalar, provenance) => (scalar.clone().into(), provenance.clone()),
-            ElementKind::Sequence(items) => (self.sequence(items, depth)?, Provenance::PLAIN),
-            ElementKind::Mapping(pairs) => (self.mapping(pairs, depth)?.into(), Provenance::PLAIN),
+        let (value, provenance, spelling) = match &element.kind {
+            ElementKind::Text(text) => {
+                let scalar = self.scalar(element, text)?;
+                let spelling = spelling(&scalar, text);
+                (scalar.into(), Provenance::PLAIN, spelling)
+            }
+            ElementKind::Opened(scalar, provenance) => {
+                (scalar.clone().into(), provenance.clone(), written(scalar))
+            }
+            ElementKind::Sequence(items) => {
+                (self.sequence(items, depth)?, Provenance::PLAIN, Spelling::Plain)
+            }
+            ElementKind::Mapping(pairs) => (
+                self.mapping(pairs, depth)?.into(),
+                Provenance::PLAIN,
+                Spelling::Plain,
+            ),
             ElementKind::Alias(_) => return self.alias(element, depth),
         };
         Some(Node {
             value,
             provenance,
             position: element.position,
+            spelling,
         })
     }
 
@@ -245,6 +258,21 @@ impl<'d> Resolver<'d> {
             }
         }
         complete.then_some(merged)
+    }
+}
+
+fn spelling(scalar: &Scalar, text: &Text) -> Spelling {
+    match text.style {
+        Style::Plain => Spelling::of_plain(scalar, &text.text),
+        Style::Single | Style::Double | Style::Literal | Style::Folded => Spelling::Quoted,
+    }
+}
+
+/// How SOPS would write a scalar that it opened.
+fn written(scalar: &Scalar) -> Spelling {
+    match scalar {
+        Scalar::String(text) if !super::is_written_plain(text) => Spelling::Quoted,
+        _ => Spelling::Plain,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use afterbay_manifest::{
-    Integrity, KeyPath, Mapping, Node, Position, Provenance, Scalar, Sealed, TreePath, Value,
+    Integrity, KeyPath, Mapping, Node, Position, Provenance, Scalar, Sealed, Spelling, TreePath, Value,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -56,6 +56,7 @@ fn node<T>(field: &str, entries: &Entries<T>, text: impl Fn(&T) -> String) -> No
                 value,
                 provenance: provenance(field, key, entry.is_sealed),
                 position,
+                spelling: Spelling::Plain,
             },
         )
     };

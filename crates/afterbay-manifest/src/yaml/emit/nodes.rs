@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::scalar::{Plan, plan};
 use super::writer::Writer;
 use super::{Body, Flavor, Leaf, Shape, Want};
 use crate::yaml::number::{base64_lines, go_float};
@@ -89,6 +90,11 @@ fn float(value: f64, flavor: Flavor) -> String {
         return format!("{}", if value == 0.0 { 0.0 } else { value });
     }
     go_float(value)
+}
+
+/// Whether go-yaml v3 writes a text, as a value, without quotes and not as a block.
+pub(crate) fn is_written_plain(value: &str) -> bool {
+    plan(&text(value, Flavor::Sops), false, Flavor::Sops) == Plan::Plain
 }
 
 /// A text as the flavor writes it: in quotes where it would read as something else.
