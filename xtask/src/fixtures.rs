@@ -5,6 +5,7 @@ mod age;
 mod data_keys;
 mod demo;
 mod failures;
+mod merge;
 mod scope;
 mod tls;
 
@@ -61,6 +62,8 @@ const SETS: &[Set] = &[
     ("render: by kustomize", |run| render(run, "kustomize")),
     ("render: by Flux", |run| render(run, "flux")),
     ("render: the scope of kinds", scope::verify),
+    ("render: patches by kustomize", merge::patches),
+    ("render: the schema of patches", merge::schema),
     ("normalize: by the API server", normalize),
     ("demo: age", demo::age),
     ("demo: eyaml", demo::eyaml),

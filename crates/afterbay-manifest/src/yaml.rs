@@ -45,7 +45,7 @@ mod tests;
 pub use ambiguity::Ambiguity;
 pub use element::{Comment, Document, Element, ElementKind, Item, Pair, Style, Text};
 pub(crate) use emit::is_written_plain;
-pub use emit::{emit, emit_documents, emit_value};
+pub use emit::{emit, emit_documents, emit_sorted, emit_value};
 pub use error::{YamlError, YamlErrors};
 pub(crate) use number::go_float;
 pub use scalar::resolve_scalar;

@@ -30,6 +30,7 @@ mod error;
 mod generate;
 mod kustomization;
 mod locate;
+pub mod merge;
 mod namespace;
 mod read;
 mod reference;

@@ -98,6 +98,22 @@ const ALLOWED: &[(&str, &str)] = &[
         "annotations that kustomize takes away",
     ),
     (
+        "crates/afterbay-render/src/merge/apply.rs",
+        "labels and annotations as texts",
+    ),
+    (
+        "crates/afterbay-render/src/merge/json6902.rs",
+        "values that a patch tests",
+    ),
+    (
+        "crates/afterbay-render/src/merge/list.rs",
+        "keys by which items are paired",
+    ),
+    (
+        "crates/afterbay-render/src/merge/strategic.rs",
+        "kinds of nested objects; whether a null is spelled",
+    ),
+    (
         "crates/afterbay-render/src/namespace.rs",
         "subjects of a binding that are the service account `default`",
     ),

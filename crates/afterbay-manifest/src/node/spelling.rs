@@ -107,6 +107,24 @@ impl Node {
         });
     }
 
+    /// Spells every integer in the tree as Go spells a float, with an exponent from a million on: what is left of it
+    /// after a value has gone through Go's untyped JSON.
+    #[expect(clippy::cast_precision_loss, reason = "the float that Go has for it")]
+    pub fn spell_integers_as_floats(&mut self) {
+        let spelled = match &mut self.value {
+            Value::Scalar(Scalar::Int(value)) => yaml::go_float(*value as f64),
+            Value::Scalar(Scalar::Uint(value)) => yaml::go_float(*value as f64),
+            Value::Scalar(_) => return,
+            Value::Sequence(items) => return items.iter_mut().for_each(Self::spell_integers_as_floats),
+            Value::Mapping(entries) => {
+                return entries.values_mut().for_each(Self::spell_integers_as_floats);
+            }
+        };
+        if let Value::Scalar(scalar) = &self.value {
+            self.spelling = Spelling::of_plain(scalar, &spelled);
+        }
+    }
+
     fn spell(&mut self, spelling: &impl Fn(&Scalar) -> Spelling) {
         match &mut self.value {
             Value::Scalar(scalar) => self.spelling = spelling(scalar),
@@ -235,6 +253,15 @@ mod tests {
                 .as_deref(),
             Some("16")
         );
+        let mut numbers = spelled("[1, 999999, 1000000, 1234567, -5000000]");
+        numbers.spell_integers_as_floats();
+        let texts: Vec<String> = numbers
+            .as_sequence()
+            .unwrap()
+            .iter()
+            .map(|number| number.expose_spelling().unwrap().into_owned())
+            .collect();
+        assert_eq!(texts, ["1", "999999", "1e+06", "1.234567e+06", "-5e+06"]);
         let mut empty = Node::plain(Mapping::new());
         empty.spell_as_yaml();
         assert!(empty.spelling == Spelling::Plain);

@@ -13,12 +13,13 @@
 mod block;
 mod documents;
 mod nodes;
+mod order;
 mod scalar;
 mod writer;
 
 pub use documents::{emit_documents, emit_value};
-pub use nodes::emit;
 pub(crate) use nodes::is_written_plain;
+pub use nodes::{emit, emit_sorted};
 
 /// Whose style is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,28 +15,56 @@ use crate::{Node, Scalar, Value};
 ///
 /// An integral float is written as an integer, as it is after Go's way through JSON.
 pub fn emit<'a>(documents: impl IntoIterator<Item = &'a Node>) -> String {
+    write(documents, Keys::AsTheyAre)
+}
+
+/// Objects as [`emit`] writes them, with the keys of every map in the order of Go: what `kustomize build` prints, byte
+/// for byte.
+pub fn emit_sorted<'a>(documents: impl IntoIterator<Item = &'a Node>) -> String {
+    write(documents, Keys::Sorted)
+}
+
+/// The order of keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    AsTheyAre,
+    Sorted,
+}
+
+fn write<'a>(documents: impl IntoIterator<Item = &'a Node>, keys: Keys) -> String {
     let mut text = String::new();
     for (index, document) in documents.into_iter().enumerate() {
         if index > 0 {
             text.push_str("---\n");
         }
         let mut writer = Writer::new(Flavor::Kustomize);
-        writer.document(&shape(document));
+        writer.document(&shape(document, keys));
         text.push_str(&writer.out);
     }
     text
 }
 
-fn shape(node: &Node) -> Shape<'_> {
+fn shape(node: &Node, keys: Keys) -> Shape<'_> {
     Shape::new(match &node.value {
         Value::Scalar(scalar) => Body::Leaf(leaf(scalar, Flavor::Kustomize)),
-        Value::Sequence(items) => Body::Sequence(items.iter().map(shape).collect()),
-        Value::Mapping(entries) => Body::Mapping(
-            entries
-                .iter()
-                .map(|(key, value)| (Shape::new(Body::Leaf(text(key, Flavor::Kustomize))), shape(value)))
-                .collect(),
-        ),
+        Value::Sequence(items) => Body::Sequence(items.iter().map(|item| shape(item, keys)).collect()),
+        Value::Mapping(entries) => {
+            let mut entries: Vec<(&String, &Node)> = entries.iter().collect();
+            if keys == Keys::Sorted {
+                entries = super::order::sort(entries, &|(key, _)| key);
+            }
+            let entries = entries.into_iter();
+            Body::Mapping(
+                entries
+                    .map(|(key, value)| {
+                        (
+                            Shape::new(Body::Leaf(text(key, Flavor::Kustomize))),
+                            shape(value, keys),
+                        )
+                    })
+                    .collect(),
+            )
+        }
     })
 }
 
