@@ -14,16 +14,20 @@
 mod apply;
 mod error;
 mod json6902;
+mod labels;
 mod list;
 mod patch;
 mod schema;
+mod select;
 mod strategic;
 
 pub use apply::{Options, apply};
 pub use error::MergeError;
 pub use json6902::{Operation, OperationError, json6902};
+pub use labels::LabelSelector;
 pub use patch::{Patch, PatchError};
 pub use schema::Schema;
+pub use select::{Identity, Selector, Target, TargetError};
 pub use strategic::{Outcome, strategic};
 
 #[cfg(test)]

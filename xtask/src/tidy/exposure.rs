@@ -110,6 +110,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "keys by which items are paired",
     ),
     (
+        "crates/afterbay-render/src/merge/select.rs",
+        "labels and annotations that a target selects by",
+    ),
+    (
         "crates/afterbay-render/src/merge/strategic.rs",
         "kinds of nested objects; whether a null is spelled",
     ),
