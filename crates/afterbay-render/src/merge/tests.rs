@@ -1,6 +1,7 @@
 //! Patches against what the real kustomize made of them.
 
 mod json6902;
+mod properties;
 mod select;
 mod strategic;
 
