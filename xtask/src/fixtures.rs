@@ -307,7 +307,8 @@ fn yaml(run: &Run) -> anyhow::Result<Outcome> {
             .arg(place.join("record.py"))
             .arg(tools::folder()),
     )?;
-    compare("yaml", &place, &["scalars.json".into(), "comments.json".into()])
+    let files = ["scalars.json", "comments.json", "emit.json"].map(Into::into);
+    compare("yaml", &place, &files)
 }
 
 /// `builder` is `kustomize`, or `flux` for the cases that kustomize refuses.

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 
 /// Sorts by a text of each item.
 ///
-/// Go's comparison is not proved to be a total order, which the sorting functions of the standard library require on
-/// pain of a panic; merging takes any comparison.
+/// Go's comparison is no total order (and so kustomize prints some maps in another order each time); the sorting functions
+/// of the standard library may panic on one, and merging does not mind.
 pub(super) fn sort<T>(mut items: Vec<T>, key: &impl Fn(&T) -> &str) -> Vec<T> {
     if items.len() < 2 {
         return items;
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(
             sorted,
             [
-                "", "9", "10", "_", "A", "Z", "a", "a-1", "a.b", "a/b", "a1", "a01", "a2", "a2b", "a9",
+                "", "_", "9", "10", "A", "Z", "a", "a-1", "a.b", "a/b", "a1", "a01", "a2", "a2b", "a9",
                 "a10", "a100", "b", "é"
             ]
         );

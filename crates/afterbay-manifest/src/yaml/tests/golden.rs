@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Table, parse};
-use crate::yaml::{emit_documents, resolve_scalar};
+use crate::yaml::{emit_documents, emit_sorted, resolve_scalar};
 use crate::{Scalar, Value};
 
 const RECORDED: &str = include_str!("../../../../../fixtures/yaml/scalars.json");
@@ -164,4 +164,56 @@ fn comments_stay_where_sops_leaves_them() {
             "\n{text}"
         );
     }
+}
+
+/// Values that kustomize cannot print: it writes these characters as they are on the way through JSON, and then refuses
+/// to read them. We print escapes.
+fn is_refused(value: &str) -> bool {
+    ["\\u007f", "\\u0080", "\\u009f", "{\"\\u0085\""]
+        .iter()
+        .any(|refused| value.contains(refused))
+}
+
+/// Values that kustomize prints so that something else is read: line breaks of Unicode become spaces, and `<<` a merge key.
+fn is_altered(value: &str) -> bool {
+    ["\\u0085", "\\u2028", "\\u2029", "\"<<\""]
+        .iter()
+        .any(|altered| value.contains(altered))
+}
+
+#[test]
+fn values_are_printed_as_kustomize_prints_them() {
+    const RECORDED: &str = include_str!("../../../../../fixtures/yaml/emit.json");
+    let rows: Vec<Json> = serde_json::from_str(RECORDED).unwrap();
+    assert!(rows.len() >= 413, "{}", rows.len());
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let value = row["value"].as_str().unwrap();
+        assert_eq!(row["text"].is_null(), is_refused(value), "{value}");
+        let document = format!("{{\"spec\": {value}}}\n");
+        let root = parse(document.as_bytes()).unwrap()[0]
+            .resolve(Table::Kustomize)
+            .unwrap()
+            .unwrap();
+        let printed = emit_sorted([&root]);
+        // What is printed reads back as the same value.
+        let again = parse(printed.as_bytes()).unwrap()[0]
+            .resolve(Table::Kustomize)
+            .unwrap()
+            .unwrap();
+        assert_eq!(emit_sorted([&again]), printed);
+        assert_eq!(again.expose_json(), root.expose_json(), "{value}");
+        if let Some(recorded) = row["text"].as_str()
+            && (printed.strip_prefix("spec:\n") == Some(recorded)) == is_altered(value)
+        {
+            wrong.push(format!("{value}\n{printed}--- instead of\n{recorded}"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
 }
