@@ -64,6 +64,7 @@ const SETS: &[Set] = &[
     ("render: the scope of kinds", scope::verify),
     ("render: patches by kustomize", merge::patches),
     ("render: the schema of patches", merge::schema),
+    ("render: substitution by Flux", merge::substitution),
     ("normalize: by the API server", normalize),
     ("demo: age", demo::age),
     ("demo: eyaml", demo::eyaml),

@@ -28,6 +28,7 @@
 mod annotation;
 mod error;
 mod generate;
+mod json_trip;
 mod kustomization;
 mod locate;
 pub mod merge;
@@ -39,6 +40,7 @@ mod render;
 mod resource;
 mod scope;
 mod stream;
+pub mod substitute;
 #[cfg(test)]
 mod tests;
 

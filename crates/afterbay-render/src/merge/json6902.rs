@@ -9,6 +9,8 @@ use afterbay_manifest::{Mapping, Node, Scalar, Spelling, Value};
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use crate::json_trip::through_json;
+
 /// How many values `copy` may bring into an object; each `copy` can double it.
 const MAX_COPIED: usize = 1_000_000;
 
@@ -97,8 +99,6 @@ pub fn json6902(target: &mut Node, operations: &[Operation]) -> Result<(), Opera
         });
     }
     through_json(target);
-    target.spell_as_yaml();
-    target.spell_integers_as_floats();
     Ok(())
 }
 
@@ -349,31 +349,5 @@ fn same(there: &Node, wanted: &Node) -> bool {
             (there, wanted) => there == wanted,
         },
         _ => false,
-    }
-}
-
-/// Makes 64-bit floats of integers that have none of their own.
-fn through_json(node: &mut Node) {
-    match &mut node.value {
-        Value::Scalar(scalar) => {
-            if let Some(rounded) = rounded(scalar) {
-                *scalar = Scalar::Float(rounded);
-            }
-        }
-        Value::Sequence(items) => items.iter_mut().for_each(through_json),
-        Value::Mapping(entries) => entries.values_mut().for_each(through_json),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "that is the loss kustomize has")]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a float that came from an integer"
-)]
-fn rounded(scalar: &Scalar) -> Option<f64> {
-    match scalar {
-        Scalar::Int(value) => Some(*value as f64).filter(|float| *float as i128 != i128::from(*value)),
-        Scalar::Uint(value) => Some(*value as f64).filter(|float| *float as i128 != i128::from(*value)),
-        _ => None,
     }
 }
