@@ -17,7 +17,7 @@ struct Target {
     seeds: &'static [(u8, &'static str)],
 }
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 11] = [
     Target {
         name: "stores",
         seeds: &[(0, "fixtures/sops")],
@@ -62,10 +62,18 @@ const TARGETS: [Target; 9] = [
         name: "answers",
         seeds: &[],
     },
+    Target {
+        name: "patches",
+        seeds: &[(0, "fixtures/merge"), (1, "fixtures/merge")],
+    },
+    Target {
+        name: "substitution",
+        seeds: &[(0, "fixtures/substitute")],
+    },
 ];
 
-/// Larger files slow the fuzzer down more than they teach it.
-const LARGEST_SEED: u64 = 16 * 1024;
+/// Larger seeds slow the fuzzer down more than they teach it.
+const LARGEST_SEED: usize = 16 * 1024;
 
 /// Runs one target, or all of them one after another; a target that finds nothing counts as passed.
 pub(crate) fn run(flags: &Fuzz) -> anyhow::Result<Counts> {
@@ -111,9 +119,14 @@ impl Target {
         let corpus = root().join("e2e/fuzz/corpus").join(self.name);
         fs::create_dir_all(&corpus)?;
         for (selector, folder) in self.seeds {
-            for (index, file) in files(&root().join(folder))?.into_iter().enumerate() {
-                let content = fs::read(file)?;
-                let seed = [std::slice::from_ref(selector), &content].concat();
+            let files = files(&root().join(folder))?;
+            let pieces: Vec<Vec<u8>> = files
+                .iter()
+                .map(|file| pieces(file))
+                .collect::<anyhow::Result<Vec<_>>>()?
+                .concat();
+            for (index, content) in pieces.iter().enumerate() {
+                let seed = [std::slice::from_ref(selector), content.as_slice()].concat();
                 fs::write(
                     corpus.join(format!("seed-{}-{selector}-{index}", folder.replace('/', "-"))),
                     seed,
@@ -167,7 +180,23 @@ impl Target {
     }
 }
 
-/// The small files below a folder, in order.
+/// What a file holds: cases behind `=== NAME` one by one, everything else as a whole. What is large is left out.
+fn pieces(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let content = fs::read(file)?;
+    let cases: Vec<Vec<u8>> = match std::str::from_utf8(&content) {
+        Ok(text) if text.starts_with("=== ") => text
+            .split("=== ")
+            .filter_map(|case| Some(case.split_once('\n')?.1.as_bytes().to_vec()))
+            .collect(),
+        _ => vec![content],
+    };
+    Ok(cases
+        .into_iter()
+        .filter(|case| case.len() <= LARGEST_SEED)
+        .collect())
+}
+
+/// The files below a folder, in order.
 fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -175,7 +204,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let path = entry?.path();
         if path.is_dir() {
             found.extend(files(&path)?);
-        } else if path.metadata()?.len() <= LARGEST_SEED {
+        } else {
             found.push(path);
         }
     }
