@@ -7,6 +7,10 @@
 //! select.rs: which objects a target means           labels.rs: label selectors
 //! ```
 //!
+//! What differs from kustomize: of a key that stands twice in a YAML patch it takes the last, and a regular expression of a
+//! target may close the parentheses that it puts around it; both are refused here. An empty value inside of `{ }`, as in
+//! `{a: }`, becomes the empty text there once the object has been through text; here it stays null.
+//!
 //! Nodes move as a whole from a patch into its target, so every leaf keeps its provenance.
 //!
 //! [`Node`]: afterbay_manifest::Node

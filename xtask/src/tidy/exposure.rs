@@ -110,6 +110,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "keys by which items are paired",
     ),
     (
+        "crates/afterbay-render/src/merge/patch.rs",
+        "whether a patch has a kind and a name",
+    ),
+    (
         "crates/afterbay-render/src/merge/select.rs",
         "labels and annotations that a target selects by",
     ),

@@ -1,6 +1,6 @@
 //! Why a patch cannot be applied. No message holds a value.
 
-use afterbay_manifest::{KeyPath, Position};
+use afterbay_manifest::{KeyPath, Position, Segment};
 use thiserror::Error;
 
 /// Why a patch cannot be applied. The position is that of the patch, in its file; unknown where no file holds it.
@@ -59,6 +59,33 @@ pub enum MergeError {
 }
 
 impl MergeError {
+    /// The error with the field that it was found in. While it comes up, its path stands upside down.
+    pub(super) fn inside(mut self, field: &str) -> Self {
+        self.path_mut().push(Segment::Key(field.into()));
+        self
+    }
+
+    /// The error with its path from the object on.
+    pub(super) fn turned(mut self) -> Self {
+        let path = self.path_mut();
+        let mut turned = KeyPath::root();
+        for segment in path.segments().iter().rev() {
+            turned.push(segment.clone());
+        }
+        *path = turned;
+        self
+    }
+
+    fn path_mut(&mut self) -> &mut KeyPath {
+        match self {
+            Self::Kinds { path, .. }
+            | Self::Directive { path, .. }
+            | Self::Item { path, .. }
+            | Self::EmptyKey { path }
+            | Self::TooLong { path, .. } => path,
+        }
+    }
+
     /// Where in the patch's file.
     pub fn position(&self) -> Position {
         match self {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::mem;
 
-use afterbay_manifest::{Node, Provenance, Scalar, Value};
+use afterbay_manifest::{KeyPath, Node, Provenance, Scalar, Value};
 
 use super::error::MergeError;
 use super::schema::Below;
@@ -31,7 +31,7 @@ struct Match<'k> {
 impl Merger<'_> {
     /// Merges the items of a list of the object with those of the patch.
     pub(super) fn items(
-        &mut self,
+        &self,
         target: &mut Node,
         origin: Origin<'_>,
         keys: &[Box<str>],
@@ -65,7 +65,7 @@ impl Merger<'_> {
 
     /// Merges lists in which every item has the key, as a text that no other item of its list has.
     fn by_index(
-        &mut self,
+        &self,
         there: Vec<Node>,
         mut coming: Vec<Node>,
         with_itself: bool,
@@ -106,7 +106,7 @@ impl Merger<'_> {
 
     /// Merges any two lists, by several keys or by none.
     fn by_comparison(
-        &mut self,
+        &self,
         there: Vec<Node>,
         coming: Vec<Node>,
         with_itself: bool,
@@ -116,7 +116,7 @@ impl Merger<'_> {
         let count = there.len() + coming.len();
         if count > LIMIT {
             return Err(MergeError::TooLong {
-                path: self.path.clone(),
+                path: KeyPath::root(),
                 items: count,
                 limit: LIMIT,
             });
@@ -153,16 +153,16 @@ impl Merger<'_> {
             let result = result.filter(|number| !is_empty(&pool.items[*number]));
             let Some(result) = result else {
                 for _ in &wanted.keys {
-                    list = self.put(&pool, &list, None, &wanted)?;
+                    list = put(&pool, &list, None, &wanted)?;
                 }
                 continue;
             };
             pool.complete(result, &wanted);
-            merged = self.put(&pool, &merged, Some(result), &wanted)?;
+            merged = put(&pool, &merged, Some(result), &wanted)?;
         }
         if !all.is_empty() {
             for number in list {
-                merged = self.append(&pool, merged, number, &usable)?;
+                merged = append(&pool, merged, number, &usable)?;
             }
             list = merged;
         }
@@ -174,7 +174,7 @@ impl Merger<'_> {
 
     /// Merges an item of the object with one of the patch, and says which of the two is the result.
     fn walk_pair(
-        &mut self,
+        &self,
         pool: &mut Pool,
         target: Option<usize>,
         change: Option<usize>,
@@ -206,114 +206,103 @@ impl Merger<'_> {
             Out::Patch => change,
         })
     }
+}
 
-    /// Puts an item at the end of the list, or in place of those it matches.
-    fn append(
-        &self,
-        pool: &Pool,
-        mut list: Vec<usize>,
-        number: usize,
-        keys: &[&str],
-    ) -> Result<Vec<usize>, MergeError> {
-        let node = &pool.items[number];
-        if keys == [""] {
-            let wanted = Match {
-                keys: keys.to_vec(),
-                values: vec![text(node).into_owned()],
-            };
-            return self.put(pool, &list, Some(number), &wanted);
-        }
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            if !node.is_null() && node.as_mapping().is_none() {
-                return Err(self.no_map(node, key));
-            }
-            match node.get(key) {
-                Some(value) => values.push(text(value).into_owned()),
-                None => list.push(number),
-            }
-        }
+/// Puts an item at the end of the list, or in place of those it matches.
+fn append(pool: &Pool, mut list: Vec<usize>, number: usize, keys: &[&str]) -> Result<Vec<usize>, MergeError> {
+    let node = &pool.items[number];
+    if keys == [""] {
         let wanted = Match {
             keys: keys.to_vec(),
-            values,
+            values: vec![text(node).into_owned()],
         };
-        if keys.len() > 1 {
-            list = self.put(pool, &list, None, &wanted)?;
-        }
-        self.put(pool, &list, Some(number), &wanted)
+        return put(pool, &list, Some(number), &wanted);
     }
-
-    /// The list with an item in place of every one that matches, or at its end if none does; without an item, the list
-    /// without those that match. Empty items go away. An empty value matches every value.
-    fn put(
-        &self,
-        pool: &Pool,
-        list: &[usize],
-        item: Option<usize>,
-        wanted: &Match<'_>,
-    ) -> Result<Vec<usize>, MergeError> {
-        let for_maps = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
-        let for_maps =
-            for_maps(wanted.keys.first().copied()) && for_maps(wanted.values.first().map(String::as_str));
-        let mut result = Vec::with_capacity(list.len() + 1);
-        let mut found = false;
-        for number in list {
-            let node = &pool.items[*number];
-            if is_empty(node) {
-                continue;
-            }
-            if for_maps && node.as_mapping().is_none() {
-                result.push(*number);
-                continue;
-            }
-            if self.is_match(node, wanted)? {
-                found = true;
-                result.extend(item);
-            } else if !wanted.values.is_empty() {
-                result.push(*number);
-            }
+    let mut values = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !node.is_null() && node.as_mapping().is_none() {
+            return Err(no_map(node, key));
         }
-        if let Some(item) = item.filter(|item| !found && !pool.items[*item].is_null()) {
-            result.push(item);
+        match node.get(key) {
+            Some(value) => values.push(text(value).into_owned()),
+            None => list.push(number),
         }
-        Ok(result)
     }
-
-    /// Whether an item has the values. Of a key without a value, what the key before it found counts.
-    fn is_match(&self, node: &Node, wanted: &Match<'_>) -> Result<bool, MergeError> {
-        let mut found = false;
-        for (index, key) in wanted.keys.iter().enumerate() {
-            if let Some(value) = wanted.values.get(index) {
-                found = if key.is_empty() {
-                    if matches!(node.value, Value::Mapping(_) | Value::Sequence(_)) {
-                        return Err(self.no_map(node, key));
-                    }
-                    text(node) == value.as_str()
-                } else if node.as_mapping().is_none() {
-                    return Err(self.no_map(node, key));
-                } else {
-                    node.get(key)
-                        .is_some_and(|there| value.is_empty() || text(there) == value.as_str())
-                };
-            }
-            if !found {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    let wanted = Match {
+        keys: keys.to_vec(),
+        values,
+    };
+    if keys.len() > 1 {
+        list = put(pool, &list, None, &wanted)?;
     }
+    put(pool, &list, Some(number), &wanted)
+}
 
-    fn no_map(&self, node: &Node, key: &str) -> MergeError {
-        MergeError::Item {
-            position: node.position,
-            path: self.path.clone(),
-            key: if key.is_empty() {
-                "value".to_owned()
+/// The list with an item in place of every one that matches, or at its end if none does; without an item, the list
+/// without those that match. Empty items go away. An empty value matches every value.
+fn put(
+    pool: &Pool,
+    list: &[usize],
+    item: Option<usize>,
+    wanted: &Match<'_>,
+) -> Result<Vec<usize>, MergeError> {
+    let for_maps = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    let for_maps =
+        for_maps(wanted.keys.first().copied()) && for_maps(wanted.values.first().map(String::as_str));
+    let mut result = Vec::with_capacity(list.len() + 1);
+    let mut found = false;
+    for number in list {
+        let node = &pool.items[*number];
+        if is_empty(node) {
+            continue;
+        }
+        if for_maps && node.as_mapping().is_none() {
+            result.push(*number);
+            continue;
+        }
+        if is_match(node, wanted)? {
+            found = true;
+            result.extend(item);
+        } else if !wanted.values.is_empty() {
+            result.push(*number);
+        }
+    }
+    if let Some(item) = item.filter(|item| !found && !pool.items[*item].is_null()) {
+        result.push(item);
+    }
+    Ok(result)
+}
+
+/// Whether an item has the values. Of a key without a value, what the key before it found counts.
+fn is_match(node: &Node, wanted: &Match<'_>) -> Result<bool, MergeError> {
+    let mut found = false;
+    for (index, key) in wanted.keys.iter().enumerate() {
+        if let Some(value) = wanted.values.get(index) {
+            found = if key.is_empty() {
+                if matches!(node.value, Value::Mapping(_) | Value::Sequence(_)) {
+                    return Err(no_map(node, key));
+                }
+                text(node) == value.as_str()
+            } else if node.as_mapping().is_none() {
+                return Err(no_map(node, key));
             } else {
-                key.to_owned()
-            },
-            found: node.kind_name(),
+                node.get(key)
+                    .is_some_and(|there| value.is_empty() || text(there) == value.as_str())
+            };
         }
+        if !found {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn no_map(node: &Node, key: &str) -> MergeError {
+    MergeError::Item {
+        position: node.position,
+        path: KeyPath::root(),
+        key: if key.is_empty() { "value" } else { key }.to_owned(),
+        found: node.kind_name(),
     }
 }
 

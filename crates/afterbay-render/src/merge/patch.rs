@@ -127,9 +127,8 @@ fn check_identity(node: &Node) -> Result<(), String> {
         ));
     }
     let text = |path: &[&str]| {
-        node.at(path)
-            .and_then(Node::as_plain_str)
-            .filter(|text| !text.is_empty())
+        let node = node.at(path).filter(|node| !node.is_null())?;
+        node.expose_spelling().filter(|text| !text.is_empty())
     };
     let Some(kind) = text(&["kind"]) else {
         return Err(format!("line {line}: kind is missing"));

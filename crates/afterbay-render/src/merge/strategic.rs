@@ -3,7 +3,7 @@
 //! kustomize walks the whole object for every patch, so a patch changes what it does not name, too: a field without any
 //! value goes away, and lists that merge lose items that are empty or have the same key as another.
 
-use afterbay_manifest::{KeyPath, Mapping, Node, Position, Scalar, Segment, Value};
+use afterbay_manifest::{KeyPath, Mapping, Node, Position, Scalar, Value};
 
 use super::error::MergeError;
 use super::schema::{Below, Schema};
@@ -26,11 +26,10 @@ pub enum Outcome {
 /// merge is no directive, and stays.
 pub fn strategic(target: &mut Node, patch: &Node, schema: &Schema) -> Result<Outcome, MergeError> {
     let mut patch = patch.clone();
-    let mut merger = Merger {
-        schema,
-        path: KeyPath::root(),
-    };
-    let out = merger.walk(Some(target), Origin::Patch(&mut patch), None)?;
+    let merger = Merger { schema };
+    let out = merger
+        .walk(Some(target), Origin::Patch(&mut patch), None)
+        .map_err(MergeError::turned)?;
     // A patch that says `$patch: replace` for the whole object is dropped by kustomize; the object stays as it is.
     let is_deleted = out == Out::Cleared || is_empty(target);
     Ok(if is_deleted {
@@ -74,7 +73,6 @@ enum Directive {
 /// A walk.
 pub(super) struct Merger<'s> {
     pub(super) schema: &'s Schema,
-    pub(super) path: KeyPath,
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]
@@ -88,7 +86,7 @@ enum Kind {
 impl Merger<'_> {
     /// Merges two values of which either may be missing.
     pub(super) fn walk(
-        &mut self,
+        &self,
         target: Option<&mut Node>,
         origin: Origin<'_>,
         below: Option<Below>,
@@ -105,7 +103,7 @@ impl Merger<'_> {
         {
             return Err(MergeError::Kinds {
                 position: patch.position,
-                path: self.path.clone(),
+                path: KeyPath::root(),
                 there: target.kind_name(),
                 found: patch.kind_name(),
             });
@@ -136,7 +134,7 @@ impl Merger<'_> {
     }
 
     fn map(
-        &mut self,
+        &self,
         target: Option<&mut Node>,
         origin: Origin<'_>,
         below: Option<Below>,
@@ -148,7 +146,7 @@ impl Merger<'_> {
         match origin {
             Origin::Nothing => self.fields(target, Origin::Nothing, below)?,
             Origin::Itself => {
-                if self.map_directive(target)? == Directive::Delete {
+                if map_directive(target)? == Directive::Delete {
                     return Ok(Out::Cleared);
                 }
                 self.fields(target, Origin::Itself, below)?;
@@ -157,7 +155,7 @@ impl Merger<'_> {
                 if patch.is_null() {
                     return Ok(Out::Cleared);
                 }
-                match self.map_directive(patch)? {
+                match map_directive(patch)? {
                     Directive::Delete => return Ok(Out::Cleared),
                     Directive::Replace => {
                         self.fields(patch, Origin::Itself, below)?;
@@ -172,7 +170,7 @@ impl Merger<'_> {
 
     /// Where the object has nothing, or `null`.
     fn add_map(
-        &mut self,
+        &self,
         target: Option<&mut Node>,
         origin: Origin<'_>,
         below: Option<Below>,
@@ -186,7 +184,7 @@ impl Merger<'_> {
             Origin::Itself => Ok(Out::Target),
             Origin::Patch(patch) => {
                 // kustomize leaves a directive that it does not know where it is.
-                if let Ok(Directive::Delete) = self.map_directive(patch) {
+                if let Ok(Directive::Delete) = map_directive(patch) {
                     return Ok(Out::Cleared);
                 }
                 if patch.as_mapping().is_some() {
@@ -198,12 +196,7 @@ impl Merger<'_> {
     }
 
     /// Merges two maps field by field.
-    fn fields(
-        &mut self,
-        target: &mut Node,
-        origin: Origin<'_>,
-        below: Option<Below>,
-    ) -> Result<(), MergeError> {
+    fn fields(&self, target: &mut Node, origin: Origin<'_>, below: Option<Below>) -> Result<(), MergeError> {
         match origin {
             Origin::Nothing => self.own_fields(target, false, below),
             Origin::Itself => self.own_fields(target, true, below),
@@ -213,7 +206,7 @@ impl Merger<'_> {
 
     /// The fields of a map that is merged with nothing, or with itself.
     fn own_fields(
-        &mut self,
+        &self,
         target: &mut Node,
         with_itself: bool,
         below: Option<Below>,
@@ -246,7 +239,7 @@ impl Merger<'_> {
     }
 
     fn both_fields(
-        &mut self,
+        &self,
         target: &mut Node,
         patch: &mut Node,
         below: Option<Below>,
@@ -298,7 +291,7 @@ impl Merger<'_> {
     }
 
     fn field(
-        &mut self,
+        &self,
         key: &str,
         target: Option<&mut Node>,
         origin: Origin<'_>,
@@ -306,18 +299,16 @@ impl Merger<'_> {
     ) -> Result<Out, MergeError> {
         if key.is_empty() {
             return Err(MergeError::EmptyKey {
-                path: self.path.clone(),
+                path: KeyPath::root(),
             });
         }
         let below = below.and_then(|below| self.schema.field(below, key));
-        self.path.push(Segment::Key(key.into()));
-        let out = self.walk(target, origin, below);
-        self.path.pop();
-        out
+        self.walk(target, origin, below)
+            .map_err(|error| error.inside(key))
     }
 
     fn list(
-        &mut self,
+        &self,
         target: Option<&mut Node>,
         origin: Origin<'_>,
         below: Option<Below>,
@@ -334,7 +325,7 @@ impl Merger<'_> {
                 Ok(Out::Target)
             }
             (Some(keys), Some(target), Origin::Itself) => {
-                if self.list_directive(target)? == Directive::Delete {
+                if list_directive(target)? == Directive::Delete {
                     return Ok(Out::Cleared);
                 }
                 self.items(target, Origin::Itself, &keys, item)?;
@@ -344,7 +335,7 @@ impl Merger<'_> {
                 if patch.is_null() {
                     return Ok(Out::Cleared);
                 }
-                match self.list_directive(patch)? {
+                match list_directive(patch)? {
                     Directive::Delete => return Ok(Out::Cleared),
                     Directive::Replace => {
                         self.items(patch, Origin::Itself, &keys, item)?;
@@ -364,50 +355,50 @@ impl Merger<'_> {
             (Some(_), None, _) => Ok(Out::Cleared),
         }
     }
+}
 
-    /// What `$patch` in a map says. One that is known is taken out of it.
-    fn map_directive(&self, map: &mut Node) -> Result<Directive, MergeError> {
-        let Some(said) = map.get(DIRECTIVE) else {
-            return Ok(Directive::Merge);
-        };
-        let Some(directive) = directive(said) else {
-            return Err(self.unknown_directive(said.position));
-        };
-        if let Some(entries) = map.as_mapping_mut() {
-            entries.shift_remove(DIRECTIVE);
-        }
-        Ok(directive)
+/// What `$patch` in a map says. One that is known is taken out of it.
+fn map_directive(map: &mut Node) -> Result<Directive, MergeError> {
+    let Some(said) = map.get(DIRECTIVE) else {
+        return Ok(Directive::Merge);
+    };
+    let Some(directive) = directive(said) else {
+        return Err(unknown_directive(said.position));
+    };
+    if let Some(entries) = map.as_mapping_mut() {
+        entries.shift_remove(DIRECTIVE);
     }
+    Ok(directive)
+}
 
-    /// What `$patch` in an item says of its list. Only an item that holds nothing else speaks of the list, and of all items
-    /// with a `$patch` only the first is asked. If it is known, it is taken out of the list, and with it every item that
-    /// says the same.
-    fn list_directive(&self, list: &mut Node) -> Result<Directive, MergeError> {
-        let said = list
-            .as_sequence()
-            .unwrap_or_default()
-            .iter()
-            .find_map(|item| Some((item.as_mapping()?.len(), item.get(DIRECTIVE)?)));
-        let Some((1, said)) = said else {
-            return Ok(Directive::Merge);
-        };
-        let Some(found) = directive(said) else {
-            return Err(self.unknown_directive(said.position));
-        };
-        if let Value::Sequence(items) = &mut list.value {
-            items.retain(|item| {
-                let is_same = item.get(DIRECTIVE).and_then(directive) == Some(found);
-                !is_same && !is_empty(item)
-            });
-        }
-        Ok(found)
+/// What `$patch` in an item says of its list. Only an item that holds nothing else speaks of the list, and of all items
+/// with a `$patch` only the first is asked. If it is known, it is taken out of the list, and with it every item that
+/// says the same.
+fn list_directive(list: &mut Node) -> Result<Directive, MergeError> {
+    let said = list
+        .as_sequence()
+        .unwrap_or_default()
+        .iter()
+        .find_map(|item| Some((item.as_mapping()?.len(), item.get(DIRECTIVE)?)));
+    let Some((1, said)) = said else {
+        return Ok(Directive::Merge);
+    };
+    let Some(found) = directive(said) else {
+        return Err(unknown_directive(said.position));
+    };
+    if let Value::Sequence(items) = &mut list.value {
+        items.retain(|item| {
+            let is_same = item.get(DIRECTIVE).and_then(directive) == Some(found);
+            !is_same && !is_empty(item)
+        });
     }
+    Ok(found)
+}
 
-    fn unknown_directive(&self, position: Position) -> MergeError {
-        MergeError::Directive {
-            position,
-            path: self.path.clone(),
-        }
+fn unknown_directive(position: Position) -> MergeError {
+    MergeError::Directive {
+        position,
+        path: KeyPath::root(),
     }
 }
 
