@@ -8,8 +8,7 @@
 //! ```
 //!
 //! What differs from kustomize: of a key that stands twice in a YAML patch it takes the last, and a regular expression of a
-//! target may close the parentheses that it puts around it; both are refused here. An empty value inside of `{ }`, as in
-//! `{a: }`, becomes the empty text there once the object has been through text; here it stays null.
+//! target may close the parentheses that it puts around it; both are refused here.
 //!
 //! Nodes move as a whole from a patch into its target, so every leaf keeps its provenance.
 //!

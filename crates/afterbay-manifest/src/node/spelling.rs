@@ -58,6 +58,18 @@ impl Node {
         }
     }
 
+    /// Whether a patch takes it for `null`: it is, or nothing stood there inside of `{ }`, which kustomize prints as the
+    /// empty text.
+    pub fn stands_for_null(&self) -> bool {
+        match &self.value {
+            Value::Scalar(Scalar::Null) => true,
+            Value::Scalar(Scalar::String(text)) => {
+                text.is_empty() && matches!(&self.spelling, Spelling::As(spelled) if spelled.is_empty())
+            }
+            _ => false,
+        }
+    }
+
     /// Takes over the spelling of the scalar whose place this one takes: in quotes everything but `null` becomes text,
     /// as it was spelled; without quotes a text stays one.
     pub fn spell_like(&mut self, replaced: &Spelling) {
@@ -205,6 +217,29 @@ mod tests {
         let mut node = spelled("\"2\"");
         node.spell_like(&Spelling::Plain);
         assert!(node.spelling == Spelling::Plain);
+    }
+
+    #[test]
+    fn nothing_in_braces_is_text_that_stands_for_null() {
+        for text in ["{a: }", "{a}", "{a: !}", "{a: &x }", "{a: {b: }, c: 1}", "[a: ]"] {
+            let node = spelled(text);
+            let mut found = Vec::new();
+            node.leaves(&mut |_, leaf| found.push((leaf.expose_str() == Some(""), leaf.stands_for_null())));
+            assert_eq!(found[0], (true, true), "{text}");
+        }
+        for (text, is_text, is_null) in [
+            ("", false, true),
+            ("~", false, true),
+            ("''", true, false),
+            ("!!null", false, true),
+        ] {
+            let node = spelled(text);
+            assert_eq!(
+                (node.expose_str().is_some(), node.stands_for_null()),
+                (is_text, is_null),
+                "{text}"
+            );
+        }
     }
 
     #[test]

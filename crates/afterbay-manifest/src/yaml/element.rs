@@ -60,6 +60,8 @@ pub struct Text {
 pub enum Style {
     /// Without quotes: the only style in which tables decide the type.
     Plain,
+    /// Not at all: nothing stands where a value inside of `{ }` or `[ ]` is expected, as in `{a: }`.
+    Absent,
     /// `'…'`.
     Single,
     /// `"…"`.

@@ -264,6 +264,7 @@ impl<'d> Resolver<'d> {
 fn spelling(scalar: &Scalar, text: &Text) -> Spelling {
     match text.style {
         Style::Plain => Spelling::of_plain(scalar, &text.text),
+        Style::Absent => Spelling::As("".into()),
         Style::Single | Style::Double | Style::Literal | Style::Folded => Spelling::Quoted,
     }
 }

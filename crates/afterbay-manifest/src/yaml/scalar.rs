@@ -24,7 +24,9 @@ pub fn resolve_scalar(table: Table, text: &Text, tag: Option<&str>) -> Result<Sc
     };
     let Some(tag) = tag else {
         return match text.style {
-            Style::Plain => finish(table, implicit(table, &text.text, None), &text.text),
+            // kustomize writes it as '' on the way through text, because that is what is left in braces.
+            Style::Absent if table == Table::Kustomize => as_text(),
+            Style::Plain | Style::Absent => finish(table, implicit(table, &text.text, None), &text.text),
             Style::Single | Style::Double | Style::Literal | Style::Folded => as_text(),
         };
     };
@@ -41,7 +43,9 @@ pub fn resolve_scalar(table: Table, text: &Text, tag: Option<&str>) -> Result<Sc
 /// The type of a key, which may be infinite because it becomes text.
 pub(super) fn resolve_key(table: Table, text: &Text, tag: Option<&str>) -> Result<Scalar, String> {
     match resolve_scalar(table, text, tag) {
-        Err(_) if tag.is_none() && text.style == Style::Plain => Ok(implicit(table, &text.text, None)),
+        Err(_) if tag.is_none() && matches!(text.style, Style::Plain | Style::Absent) => {
+            Ok(implicit(table, &text.text, None))
+        }
         resolved => resolved,
     }
 }

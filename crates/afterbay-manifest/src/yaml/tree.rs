@@ -113,11 +113,18 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    fn leaf(&mut self, kind: ElementKind, properties: Properties, start: Mark, end: Mark) {
+    fn leaf(&mut self, mut kind: ElementKind, properties: Properties, start: Mark, end: Mark) {
         self.current.end = self.current.end.max(end.byte);
         self.check_anchor(&properties);
         let missing = start.byte == end.byte
             && matches!(&kind, ElementKind::Text(text) if text.style == Style::Plain && text.text.is_empty());
+        if let ElementKind::Text(text) = &mut kind
+            && missing
+            && self.flow_depth > 0
+            && properties.tag.as_deref().is_none_or(|tag| tag == "!")
+        {
+            text.style = Style::Absent;
+        }
         let landing = if missing { Landing::Missing } else { Landing::Leaf };
         self.begin(landing, properties.start.unwrap_or(start).min(start), start, end);
         self.put(element(kind, properties, start), end);

@@ -220,7 +220,7 @@ fn append(pool: &Pool, mut list: Vec<usize>, number: usize, keys: &[&str]) -> Re
     }
     let mut values = Vec::with_capacity(keys.len());
     for key in keys {
-        if !node.is_null() && node.as_mapping().is_none() {
+        if !node.stands_for_null() && node.as_mapping().is_none() {
             return Err(no_map(node, key));
         }
         match node.get(key) {
@@ -267,7 +267,7 @@ fn put(
             result.push(*number);
         }
     }
-    if let Some(item) = item.filter(|item| !found && !pool.items[*item].is_null()) {
+    if let Some(item) = item.filter(|item| !found && !pool.items[*item].stands_for_null()) {
         result.push(item);
     }
     Ok(result)
@@ -442,7 +442,7 @@ fn is_simple(items: &[Node], key: &str) -> bool {
 /// The text of a field that is a scalar; empty for everything else, `null` included.
 fn value<'n>(node: &'n Node, key: &str) -> Cow<'n, str> {
     match node.get(key) {
-        Some(there) if !there.is_null() => text(there),
+        Some(there) if !there.stands_for_null() => text(there),
         _ => Cow::Borrowed(""),
     }
 }

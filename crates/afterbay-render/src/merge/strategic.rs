@@ -3,7 +3,7 @@
 //! kustomize walks the whole object for every patch, so a patch changes what it does not name, too: a field without any
 //! value goes away, and lists that merge lose items that are empty or have the same key as another.
 
-use afterbay_manifest::{KeyPath, Mapping, Node, Position, Scalar, Value};
+use afterbay_manifest::{KeyPath, Mapping, Node, Position, Value};
 
 use super::error::MergeError;
 use super::schema::{Below, Schema};
@@ -129,7 +129,11 @@ impl Merger<'_> {
 
     /// What is known of an object by its `apiVersion` and `kind`, at whatever depth it stands.
     fn kind_of(&self, node: &Node) -> Option<Below> {
-        let text = |field: &str| node.get(field).filter(|node| !node.is_null())?.expose_spelling();
+        let text = |field: &str| {
+            node.get(field)
+                .filter(|node| !node.stands_for_null())?
+                .expose_spelling()
+        };
         self.schema.kind(&text("apiVersion")?, &text("kind")?)
     }
 
@@ -140,7 +144,7 @@ impl Merger<'_> {
         below: Option<Below>,
     ) -> Result<Out, MergeError> {
         let target = match target {
-            Some(target) if !target.is_null() => target,
+            Some(target) if !target.stands_for_null() => target,
             missing => return self.add_map(missing, origin, below),
         };
         match origin {
@@ -152,7 +156,7 @@ impl Merger<'_> {
                 self.fields(target, Origin::Itself, below)?;
             }
             Origin::Patch(patch) => {
-                if patch.is_null() {
+                if patch.stands_for_null() {
                     return Ok(Out::Cleared);
                 }
                 match map_directive(patch)? {
@@ -268,7 +272,7 @@ impl Merger<'_> {
         for (key, change) in changes.iter_mut() {
             let out = self.field(key, entries.get_mut(key), Origin::Patch(&mut *change), below)?;
             match (out, entries.get_mut(key)) {
-                (Out::Patch, there) if !change.is_null() => {
+                (Out::Patch, there) if !change.stands_for_null() => {
                     change.quote_if_ambiguous();
                     match there {
                         Some(there) => {
@@ -331,8 +335,8 @@ impl Merger<'_> {
                 self.items(target, Origin::Itself, &keys, item)?;
                 Ok(Out::Target)
             }
-            (Some(keys), Some(target), Origin::Patch(patch)) if !target.is_null() => {
-                if patch.is_null() {
+            (Some(keys), Some(target), Origin::Patch(patch)) if !target.stands_for_null() => {
+                if patch.stands_for_null() {
                     return Ok(Out::Cleared);
                 }
                 match list_directive(patch)? {
@@ -415,7 +419,7 @@ fn kind(node: &Node) -> Kind {
     match &node.value {
         Value::Mapping(_) => Kind::Map,
         Value::Sequence(_) => Kind::List,
-        Value::Scalar(Scalar::Null) => Kind::Null,
+        Value::Scalar(_) if node.stands_for_null() => Kind::Null,
         Value::Scalar(_) => Kind::Scalar,
     }
 }
@@ -424,12 +428,12 @@ fn kind(node: &Node) -> Kind {
 pub(super) fn stays(out: Out, target: &Node) -> bool {
     match out {
         Out::Kept => true,
-        Out::Target => !target.is_null(),
+        Out::Target => !target.stands_for_null(),
         Out::Cleared | Out::Patch => false,
     }
 }
 
 /// `null` and `{}`, which a list that merges does not keep.
 pub(super) fn is_empty(node: &Node) -> bool {
-    node.is_null() || node.as_mapping().is_some_and(Mapping::is_empty)
+    node.stands_for_null() || node.as_mapping().is_some_and(Mapping::is_empty)
 }
