@@ -128,34 +128,27 @@ impl Object {
     ///
     /// `metadata.generateName` without a name is refused: what has no name cannot be applied twice.
     pub fn new(body: Node, origin: Origin) -> Result<Self, ObjectError> {
-        if body.as_mapping().is_none() {
-            return Err(ObjectError::NotAnObject {
-                origin,
-                found: body.kind_name(),
-            });
-        }
-        let field = |keys: &[&str]| identity_field(&body, keys, &origin);
-        let (api_version, kind, name) = (
-            field(&["apiVersion"])?,
-            field(&["kind"])?,
-            field(&["metadata", "name"])?,
-        );
-        let namespace = match body.at(&["metadata", "namespace"]) {
-            None => None,
-            // The API server reads an empty namespace as none.
-            Some(node) if node.is_null() || node.as_plain_str() == Some("") => None,
-            Some(_) => Some(field(&["metadata", "namespace"])?),
-        };
-        let reference = ObjectRef {
-            gvk: Gvk::new(&api_version, &kind),
-            namespace,
-            name,
-        };
+        let reference = read_reference(&body, &origin, false)?;
         Ok(Self {
             reference,
             origin,
             body,
         })
+    }
+
+    /// The same, where `apiVersion` may be missing: kustomize builds such objects, and no API server takes them.
+    pub fn with_any_version(body: Node, origin: Origin) -> Result<Self, ObjectError> {
+        let reference = read_reference(&body, &origin, true)?;
+        Ok(Self {
+            reference,
+            origin,
+            body,
+        })
+    }
+
+    /// What keeps a document from being an object.
+    pub fn check(body: &Node, origin: &Origin, allows_missing_version: bool) -> Result<(), ObjectError> {
+        read_reference(body, origin, allows_missing_version).map(|_| ())
     }
 
     /// Identity.
@@ -191,6 +184,36 @@ impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Object({})", self.reference)
     }
+}
+
+fn read_reference(
+    body: &Node,
+    origin: &Origin,
+    allows_missing_version: bool,
+) -> Result<ObjectRef, ObjectError> {
+    if body.as_mapping().is_none() {
+        return Err(ObjectError::NotAnObject {
+            origin: origin.clone(),
+            found: body.kind_name(),
+        });
+    }
+    let field = |keys: &[&str]| identity_field(body, keys, origin);
+    let api_version = match body.get("apiVersion") {
+        None if allows_missing_version => String::new(),
+        _ => field(&["apiVersion"])?,
+    };
+    let (kind, name) = (field(&["kind"])?, field(&["metadata", "name"])?);
+    let namespace = match body.at(&["metadata", "namespace"]) {
+        None => None,
+        // The API server reads an empty namespace as none.
+        Some(node) if node.is_null() || node.as_plain_str() == Some("") => None,
+        Some(_) => Some(field(&["metadata", "namespace"])?),
+    };
+    Ok(ObjectRef {
+        gvk: Gvk::new(&api_version, &kind),
+        namespace,
+        name,
+    })
 }
 
 fn identity_field(body: &Node, keys: &[&str], origin: &Origin) -> Result<String, ObjectError> {

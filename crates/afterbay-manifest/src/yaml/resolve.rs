@@ -18,17 +18,35 @@ impl Document {
     ///
     /// Every error of the document is reported, except that nothing is said behind excessive aliasing.
     pub fn resolve(&self, table: Table) -> Result<Option<Node>, YamlErrors> {
-        let Some(root) = &self.root else { return Ok(None) };
+        self.resolve_by(table, Repeats::Refused).map(|(node, _)| node)
+    }
+
+    /// The same where of a key that a map has twice the last one counts: what kustomize does with its own files. The keys are
+    /// named beside the value.
+    pub fn resolve_last(&self, table: Table) -> Result<(Option<Node>, Vec<YamlError>), YamlErrors> {
+        self.resolve_by(table, Repeats::LastCounts)
+    }
+
+    fn resolve_by(
+        &self,
+        table: Table,
+        repeats: Repeats,
+    ) -> Result<(Option<Node>, Vec<YamlError>), YamlErrors> {
+        let Some(root) = &self.root else {
+            return Ok((None, Vec::new()));
+        };
         let (aliases, errors) = anchors::bind(root);
         let mut resolver = Resolver {
             table,
+            repeats,
+            repeated: Vec::new(),
             aliases,
             errors,
             budget: Budget::default(),
         };
         let node = resolver.node(root, 0);
         if resolver.errors.is_empty() {
-            return Ok(node);
+            return Ok((node, resolver.repeated));
         }
         resolver
             .errors
@@ -38,8 +56,20 @@ impl Document {
     }
 }
 
+/// What becomes of a key that a map has twice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// It is an error.
+    Refused,
+    /// The last one counts, as for programs that read JSON afterwards.
+    LastCounts,
+}
+
 struct Resolver<'d> {
     table: Table,
+    repeats: Repeats,
+    /// Keys that stand twice, where that is no error.
+    repeated: Vec<YamlError>,
     aliases: Aliases<'d>,
     errors: Vec<YamlError>,
     budget: Budget,
@@ -175,6 +205,10 @@ impl<'d> Resolver<'d> {
             "key {name:?} is already defined at line {}; keep one of the two",
             first.line
         );
+        if self.repeats == Repeats::LastCounts {
+            self.repeated.push(YamlError { position, message });
+            return true;
+        }
         self.refuse(position, message);
         false
     }

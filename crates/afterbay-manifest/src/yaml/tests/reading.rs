@@ -353,3 +353,16 @@ fn comments_in_great_number_take_time_in_proportion() {
         started.elapsed()
     );
 }
+
+#[test]
+fn of_a_repeated_key_the_last_one_may_count() {
+    let documents = parse(b"a: 1\nb: {c: 1, c: 2}\na: 3\n").unwrap();
+    assert!(documents[0].resolve(Table::Kubectl).is_err());
+    let (node, repeated) = documents[0].resolve_last(Table::Kubectl).unwrap();
+    assert_eq!(
+        node.unwrap().expose_json(),
+        serde_json::json!({"a": 3, "b": {"c": 2}})
+    );
+    let lines: Vec<u32> = repeated.iter().map(|error| error.position.line).collect();
+    assert_eq!(lines, [2, 3]);
+}
