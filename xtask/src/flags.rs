@@ -21,6 +21,8 @@ pub(crate) enum Task {
     Bench(Bench),
     /// Everything a change must pass
     Ci(Ci),
+    /// Builds that kustomize has on record, by the product
+    Conformance(Conformance),
     /// A cluster, a KMS and a sample repository: applies it, changes a secret, applies again
     Demo(Demo),
     /// Documents made at random, opened by the product and by the real `sops`
@@ -70,6 +72,31 @@ pub(crate) struct Ci {
     /// Leave a lane out (can be repeated); it is printed as skipped
     #[arg(long, value_name = "LANE")]
     pub(crate) skip: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conformance {
+    /// Whose behavior
+    #[arg(value_enum)]
+    pub(crate) reference: Reference,
+
+    /// The folder with `cases`, `errors` and `plugin`
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// Run only cases whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+
+    /// Name the cases whose bytes differ, too
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reference {
+    /// What `afterbay render` builds
+    Kustomize,
 }
 
 #[derive(Debug, Args)]

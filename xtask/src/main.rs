@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod counts;
 mod demo;
 mod differential;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let result = match Xtask::parse().task {
         Task::Bench(flags) => bench::run(&flags).map(|()| Counts::default()),
         Task::Ci(flags) => ci::run(&flags),
+        Task::Conformance(flags) => conformance::run(&flags),
         Task::Demo(flags) => demo::run(&flags).map(|()| Counts::default()),
         Task::Differential(flags) => differential::run(&flags),
         Task::E2e(flags) => e2e::run(&flags),

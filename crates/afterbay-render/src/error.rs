@@ -25,14 +25,24 @@ pub enum RenderError {
         /// The files found.
         files: Vec<String>,
     },
+    /// The directory of the build has no kustomization file, and was to have one.
+    #[error(
+        "{directory}: has no kustomization.yaml, kustomization.yml or Kustomization; add one, or build what lies below it"
+    )]
+    NoKustomization {
+        /// The directory.
+        directory: TreePath,
+    },
     /// A directory listed in `resources` has no kustomization file.
     #[error(
-        "{place}: resource {entry:?} is a directory without kustomization.yaml, kustomization.yml or Kustomization; \
+        "{place}: {what} {entry:?} is a directory without kustomization.yaml, kustomization.yml or Kustomization; \
          list its files, or give it one"
     )]
     NoKustomizationFile {
         /// The entry.
         place: Place,
+        /// What kind of entry: `resource`, `component`, ….
+        what: &'static str,
         /// The path as written.
         entry: String,
     },
@@ -96,30 +106,36 @@ pub enum RenderError {
     },
     /// An entry of `resources` is on another machine.
     #[error(
-        "{place}: resource {entry:?} is remote, and remote bases are not fetched; copy it into the repository, \
+        "{place}: {what} {entry:?} is remote, and remote bases are not fetched; copy it into the repository, \
          so that its content is part of the revision"
     )]
     Remote {
         /// The place.
         place: Place,
+        /// What kind of entry: `resource`, `component`, ….
+        what: &'static str,
         /// The entry, without credentials.
         entry: String,
     },
     /// An entry of `resources` leads nowhere.
-    #[error("{place}: resource {entry:?}: {source}")]
+    #[error("{place}: {what} {entry:?}: {source}")]
     Resource {
         /// The place.
         place: Place,
+        /// What kind of entry: `resource`, `component`, ….
+        what: &'static str,
         /// The entry as written.
         entry: String,
         /// Why.
         source: TreeError,
     },
     /// An entry of `resources` is not usable as a path.
-    #[error("{place}: resource {entry:?} {problem}")]
+    #[error("{place}: {what} {entry:?} {problem}")]
     Entry {
         /// The place.
         place: Place,
+        /// What kind of entry: `resource`, `component`, ….
+        what: &'static str,
         /// The entry as written.
         entry: String,
         /// What is wrong and what to do.
@@ -127,12 +143,14 @@ pub enum RenderError {
     },
     /// A base contains the kustomization that lists it.
     #[error(
-        "{place}: resource {entry:?} is a cycle: it leads to {base}, which is or holds {visited}, where this build \
+        "{place}: {what} {entry:?} is a cycle: it leads to {base}, which is or holds {visited}, where this build \
          comes from; a base must lie beside or below what builds on it"
     )]
     Cycle {
         /// The place.
         place: Place,
+        /// What kind of entry: `resource`, `component`, ….
+        what: &'static str,
         /// The entry as written.
         entry: String,
         /// The directory it leads to.
@@ -184,6 +202,28 @@ pub enum RenderError {
         /// The other.
         second: Box<Origin>,
     },
+    /// What a base is does not fit the field that lists it.
+    #[error("{place}: {what} {entry:?} {problem}")]
+    WrongKind {
+        /// The place.
+        place: Place,
+        /// `resource` or `component`.
+        what: &'static str,
+        /// The entry as written.
+        entry: String,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// A step of the build cannot be done.
+    #[error("{place}: {step}: {problem}")]
+    Step {
+        /// The field or entry that asks for it.
+        place: Place,
+        /// The field or the transformer.
+        step: &'static str,
+        /// What is wrong and what to do; names the object, if one is concerned, and shows nothing of its body.
+        problem: String,
+    },
     /// More than one object may be meant by a reference.
     #[error("{origin}: {object}: {path} may mean {}; give them different names", candidates.join(" or "))]
     AmbiguousReference {
@@ -199,6 +239,18 @@ pub enum RenderError {
 }
 
 impl RenderError {
+    /// Moves its place down, when it is about a text that stands inside a file.
+    pub(crate) fn move_down(&mut self, lines: u32) {
+        match self {
+            Self::Yaml { place, .. } | Self::Separator { place, .. } => place.position.line += lines,
+            Self::Shape { origin, .. }
+            | Self::Object(ObjectError::NotAnObject { origin, .. } | ObjectError::Identity { origin, .. }) => {
+                origin.position.line += lines;
+            }
+            _ => {}
+        }
+    }
+
     /// What to do about it, where the text does not say so itself.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

@@ -4,11 +4,11 @@
 //! file is built as one entry and not descended. What Flux's source-controller leaves out of an artifact by default
 //! is left out (fluxcd/pkg `sourceignore`).
 
-use afterbay_manifest::{FileTree, Place, TreePath, Warning};
+use afterbay_manifest::{FileTree, Place, Position, TreePath, Warning};
 
 use crate::error::RenderError;
-use crate::kustomization;
-use crate::locate::{Entry, Locator, Target};
+use crate::kustomization::{self, Listed};
+use crate::locate::{Entry, Found, Locator, Target};
 
 /// Directories that Flux leaves out of an artifact.
 const LEFT_OUT_DIRECTORIES: [&str; 3] = [".git", ".github", ".circleci"];
@@ -40,9 +40,9 @@ pub(crate) fn target(locator: &mut Locator<'_>, directory: &TreePath) -> Target 
     }
     warn_about_ignore_file(locator, directory);
     Target {
-        file: None,
+        directory: directory.clone(),
         entries,
-        namespace: None,
+        ..Target::default()
     }
 }
 
@@ -66,14 +66,28 @@ fn walk(locator: &mut Locator<'_>, directory: &TreePath, entries: &mut Vec<Entry
             }
             match kustomization::file_names(locator.tree, &path) {
                 files if files.is_empty() => walk(locator, &path, entries),
-                files => entries.push(Entry::Base(locator.directory(&path, files))),
+                files => {
+                    let base = Found::Base(Box::new(locator.directory(&path, files)));
+                    entries.push(entry(&path, base));
+                }
             }
         } else if is_manifest(&name) {
             match locator.tree.file(&path) {
-                Ok((real, _)) => entries.push(Entry::File(real)),
+                Ok((real, _)) => entries.push(entry(&path, Found::File(real))),
                 Err(source) => locator.errors.push(RenderError::Target { path, source }),
             }
         }
+    }
+}
+
+/// No file lists it, so it is listed as it stands in the tree.
+fn entry(path: &TreePath, found: Found) -> Entry {
+    Entry {
+        listed: Listed {
+            text: path.to_string(),
+            position: Position::UNKNOWN,
+        },
+        found,
     }
 }
 

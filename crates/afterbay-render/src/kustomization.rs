@@ -5,9 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use afterbay_manifest::yaml::{Document, ElementKind, Pair, Table};
+use afterbay_manifest::yaml::{Document, ElementKind, Pair, Table, YamlError};
 use afterbay_manifest::{File, FileTree, Mapping, Node, Place, Position, TreePath};
 
+use crate::arguments::{
+    Generator, GeneratorOptions, Image, Label, Patch, Replacement, Replica, SortOptions, Variable,
+};
+use crate::decode::{Decoder, Mode, TextMap};
 use crate::error::{RenderError, UnsupportedField, an};
 
 /// The names a kustomization file can have, in kustomize's order.
@@ -21,20 +25,79 @@ const COMPONENT_API_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
 
 const COMPONENT: &str = "Component";
 
-/// A kustomization file that this build can apply.
+/// A kustomization file that this build can apply. Fields have the names of the file.
+#[derive(Default)]
 pub(crate) struct Kustomization {
     /// The file.
     pub(crate) file: TreePath,
-    /// The entries of `resources`, in order.
-    pub(crate) resources: Vec<Listed>,
-    /// `namespace`, when it is not empty.
-    pub(crate) namespace: Option<Listed>,
+    /// Whether it is a Component, which changes what its parent has.
+    pub(crate) is_component: bool,
     /// Whether it says nothing at all.
     pub(crate) empty: bool,
+    /// The entries of `resources` and of `bases`, in order.
+    pub(crate) resources: Vec<Listed>,
+    pub(crate) components: Vec<Listed>,
+    pub(crate) configurations: Vec<Listed>,
+    pub(crate) crds: Vec<Listed>,
+    pub(crate) generators: Vec<Listed>,
+    pub(crate) transformers: Vec<Listed>,
+    pub(crate) validators: Vec<Listed>,
+    /// `namespace`, when it is not empty.
+    pub(crate) namespace: Option<Listed>,
+    pub(crate) name_prefix: Option<Listed>,
+    pub(crate) name_suffix: Option<Listed>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) common_labels: TextMap,
+    pub(crate) common_annotations: TextMap,
+    pub(crate) patches_strategic_merge: Vec<Listed>,
+    pub(crate) patches: Vec<Patch>,
+    pub(crate) patches_json6902: Vec<Patch>,
+    /// The entries of `images` and of `imageTags`.
+    pub(crate) images: Vec<Image>,
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) replacements: Vec<Replacement>,
+    pub(crate) vars: Vec<Variable>,
+    pub(crate) config_map_generator: Vec<Generator>,
+    pub(crate) secret_generator: Vec<Generator>,
+    pub(crate) generator_options: Option<GeneratorOptions>,
+    pub(crate) openapi: Option<OpenApi>,
+    pub(crate) sort_options: Option<SortOptions>,
+    pub(crate) build_metadata: Vec<String>,
+    /// Keys that stand twice; the last one counts.
+    pub(crate) repeated: Vec<YamlError>,
+    /// Where fields stand, by their names.
+    positions: BTreeMap<&'static str, Position>,
+}
+
+impl Kustomization {
+    /// Where a field stands.
+    pub(crate) fn place(&self, field: &str) -> Place {
+        let position = self.positions.get(field).copied().unwrap_or(Position::UNKNOWN);
+        Place::new(self.file.clone(), position)
+    }
+}
+
+/// `openapi`: a schema for merging, by file or by the version of Kubernetes.
+#[derive(Clone, Default)]
+pub(crate) struct OpenApi {
+    pub(crate) path: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) position: Position,
+}
+
+impl OpenApi {
+    fn read(decoder: &mut Decoder<'_>, node: &Node, at: &str) -> Self {
+        let mut texts = decoder.text_map(node, at);
+        Self {
+            path: texts.remove("path"),
+            version: texts.remove("version"),
+            position: node.position,
+        }
+    }
 }
 
 /// A text of the kustomization file with its position.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) text: String,
     pub(crate) position: Position,
@@ -46,44 +109,48 @@ enum Form {
     Text,
     List,
     Map,
-    /// Has an effect even when empty.
-    Any,
 }
 
 /// Fields kustomize knows that are applied here.
-const APPLIED: [&str; 5] = ["apiVersion", "kind", "metadata", "resources", "namespace"];
+const APPLIED: [&str; 31] = [
+    "patchesStrategicMerge",
+    "patches",
+    "patchesJson6902",
+    "replacements",
+    "vars",
+    "crds",
+    "generators",
+    "transformers",
+    "validators",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "resources",
+    "bases",
+    "components",
+    "namespace",
+    "namePrefix",
+    "nameSuffix",
+    "labels",
+    "commonLabels",
+    "commonAnnotations",
+    "images",
+    "imageTags",
+    "replicas",
+    "configMapGenerator",
+    "secretGenerator",
+    "generatorOptions",
+    "configurations",
+    "sortOptions",
+    "buildMetadata",
+    "openapi",
+];
 
-/// Fields kustomize knows that are not applied yet.
-const NOT_APPLIED: [(&str, Form); 29] = [
-    ("bases", Form::List),
-    ("buildMetadata", Form::List),
-    ("commonAnnotations", Form::Map),
-    ("commonLabels", Form::Map),
-    ("components", Form::List),
-    ("configMapGenerator", Form::List),
-    ("configurations", Form::List),
-    ("crds", Form::List),
-    ("generatorOptions", Form::Map),
-    ("generators", Form::List),
+/// Fields kustomize knows that are not applied.
+const NOT_APPLIED: [(&str, Form); 3] = [
     ("helmChartInflationGenerator", Form::List),
     ("helmCharts", Form::List),
     ("helmGlobals", Form::Map),
-    ("images", Form::List),
-    ("imageTags", Form::List),
-    ("labels", Form::List),
-    ("namePrefix", Form::Text),
-    ("nameSuffix", Form::Text),
-    ("openapi", Form::Any),
-    ("patches", Form::List),
-    ("patchesJson6902", Form::List),
-    ("patchesStrategicMerge", Form::List),
-    ("replacements", Form::List),
-    ("replicas", Form::List),
-    ("secretGenerator", Form::List),
-    ("sortOptions", Form::Any),
-    ("transformers", Form::List),
-    ("validators", Form::List),
-    ("vars", Form::List),
 ];
 
 /// Fields of `metadata` in a kustomization file, which names it and has no effect.
@@ -109,53 +176,52 @@ pub(crate) fn read(path: TreePath, file: &File) -> (Kustomization, Vec<RenderErr
     let mut reader = Reader {
         file: path,
         keys: BTreeMap::new(),
+        repeated: Vec::new(),
         errors: Vec::new(),
     };
     let fields = reader.fields(file);
-    let empty = reader.errors.is_empty() && !fields.iter().any(|(field, _, _)| field.is_content());
-    let mut kustomization = Kustomization {
-        file: reader.file.clone(),
-        resources: Vec::new(),
-        namespace: None,
-        empty,
-    };
     let is_component = fields
         .iter()
-        .any(|(field, _, value)| *field == Field::Kind && value.as_plain_str() == Some(COMPONENT));
-    let version = if is_component {
-        COMPONENT_API_VERSION
-    } else {
-        API_VERSION
+        .any(|(field, _, value)| *field == Field::Applied("kind") && value.as_plain_str() == Some(COMPONENT));
+    let mut kustomization = Kustomization {
+        file: reader.file.clone(),
+        is_component,
+        empty: reader.errors.is_empty() && !fields.iter().any(|(field, _, _)| field.is_content()),
+        ..Kustomization::default()
     };
     let mut unsupported = Vec::new();
     for (field, key, value) in &fields {
         match field {
-            Field::ApiVersion => reader.api_version(key, value, version),
-            Field::Kind => unsupported.extend(reader.kind(key, value)),
-            Field::Metadata => reader.metadata(key, value),
-            Field::Resources => kustomization.resources = reader.texts(key, value),
-            Field::Namespace => kustomization.namespace = reader.text(key, value),
+            Field::Applied(name) => {
+                kustomization
+                    .positions
+                    .insert(name, reader.place(key, value).position);
+                reader.apply(&mut kustomization, name, key, value);
+            }
             Field::NotApplied(form) if has_no_effect(*form, value) => {}
             Field::NotApplied(_) => unsupported.push(reader.unsupported(key, value, true)),
             Field::Unknown => unsupported.push(reader.unsupported(key, value, false)),
         }
+    }
+    let bases = fields
+        .iter()
+        .find(|(field, _, _)| *field == Field::Applied("bases"));
+    if let Some((_, key, value)) = bases {
+        kustomization.resources.extend(reader.texts(key, value));
     }
     if !unsupported.is_empty() {
         reader
             .errors
             .push(RenderError::Unsupported { fields: unsupported });
     }
+    kustomization.repeated = reader.repeated;
     (kustomization, reader.errors)
 }
 
 /// What a key of the file stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
-    ApiVersion,
-    Kind,
-    Metadata,
-    Resources,
-    Namespace,
+    Applied(&'static str),
     NotApplied(Form),
     Unknown,
 }
@@ -163,22 +229,18 @@ enum Field {
 impl Field {
     fn of(key: &str) -> Self {
         let is = |name: &str| name.eq_ignore_ascii_case(key);
-        match APPLIED.iter().position(|name| is(name)) {
-            Some(0) => Self::ApiVersion,
-            Some(1) => Self::Kind,
-            Some(2) => Self::Metadata,
-            Some(3) => Self::Resources,
-            Some(_) => Self::Namespace,
-            None => NOT_APPLIED
-                .iter()
-                .find(|(name, _)| is(name))
-                .map_or(Self::Unknown, |(_, form)| Self::NotApplied(*form)),
+        if let Some(name) = APPLIED.iter().find(|name| is(name)) {
+            return Self::Applied(name);
         }
+        NOT_APPLIED
+            .iter()
+            .find(|(name, _)| is(name))
+            .map_or(Self::Unknown, |(_, form)| Self::NotApplied(*form))
     }
 
     /// Whether it says more than what kind of file this is.
     fn is_content(self) -> bool {
-        !matches!(self, Self::ApiVersion | Self::Kind)
+        !matches!(self, Self::Applied("apiVersion" | "kind"))
     }
 }
 
@@ -190,7 +252,6 @@ fn has_no_effect(form: Form, value: &Node) -> bool {
         Form::Text => value.as_plain_str() == Some(""),
         Form::List => value.as_sequence().is_some_and(<[Node]>::is_empty),
         Form::Map => value.as_mapping().is_some_and(Mapping::is_empty),
-        Form::Any => false,
     }
 }
 
@@ -198,6 +259,8 @@ struct Reader {
     file: TreePath,
     /// Positions of the keys of the root, as written.
     keys: BTreeMap<String, Position>,
+    /// Keys that stand twice.
+    repeated: Vec<YamlError>,
     errors: Vec<RenderError>,
 }
 
@@ -241,9 +304,11 @@ impl Reader {
             Ok(documents) => {
                 for document in documents.iter() {
                     self.keys.extend(key_positions(document));
-                    match document.resolve(Table::Kubectl) {
-                        Ok(Some(node)) if !node.is_null() => roots.push(node),
-                        Ok(_) => {}
+                    match document.resolve_last(Table::Kubectl) {
+                        Ok((node, repeated)) => {
+                            roots.extend(node.filter(|node| !node.is_null()));
+                            self.repeated.extend(repeated);
+                        }
                         Err(errors) => self.yaml(errors),
                     }
                 }
@@ -319,21 +384,74 @@ impl Reader {
         }
     }
 
-    /// A Component is a thing of its own, so it is named with what is not applied.
-    fn kind(&mut self, key: &str, value: &Node) -> Option<UnsupportedField> {
-        let kind = self.text(key, value)?;
-        match kind.text.as_str() {
-            "Kustomization" => None,
-            COMPONENT => Some(UnsupportedField {
-                field: "kind: Component".to_owned(),
-                ..self.unsupported(key, value, true)
-            }),
-            other => {
-                let problem = format!("is {other:?} where Kustomization is expected");
-                self.wrong(Place::new(self.file.clone(), kind.position), key, problem);
-                None
-            }
+    fn kind(&mut self, key: &str, value: &Node) {
+        let Some(kind) = self.text(key, value) else {
+            return;
+        };
+        if kind.text != "Kustomization" && kind.text != COMPONENT {
+            let problem = format!("is {:?} where Kustomization is expected", kind.text);
+            self.wrong(Place::new(self.file.clone(), kind.position), key, problem);
         }
+    }
+
+    /// Reads one field into its place.
+    fn apply(&mut self, all: &mut Kustomization, name: &str, key: &str, value: &Node) {
+        match name {
+            "apiVersion" if all.is_component => self.api_version(key, value, COMPONENT_API_VERSION),
+            "apiVersion" => self.api_version(key, value, API_VERSION),
+            "kind" => self.kind(key, value),
+            "metadata" => self.metadata(key, value),
+            "resources" => all.resources = self.texts(key, value),
+            "components" => all.components = self.texts(key, value),
+            "configurations" => all.configurations = self.texts(key, value),
+            "crds" => all.crds = self.texts(key, value),
+            "generators" => all.generators = self.texts(key, value),
+            "transformers" => all.transformers = self.texts(key, value),
+            "validators" => all.validators = self.texts(key, value),
+            "patchesStrategicMerge" => all.patches_strategic_merge = self.texts(key, value),
+            "namespace" => all.namespace = self.text(key, value),
+            "namePrefix" => all.name_prefix = self.text(key, value),
+            "nameSuffix" => all.name_suffix = self.text(key, value),
+            _ => self.structure(all, name, key, value),
+        }
+    }
+
+    /// The same for fields that are more than texts.
+    fn structure(&mut self, all: &mut Kustomization, name: &str, key: &str, value: &Node) {
+        let file = self.file.clone();
+        let mut decoder = Decoder::new(&file, Mode::Strict);
+        let read = &mut decoder;
+        match name {
+            "labels" => all.labels = read.list(value, key, Label::read),
+            "commonLabels" => all.common_labels = read.text_map(value, key),
+            "commonAnnotations" => all.common_annotations = read.text_map(value, key),
+            "patches" => all.patches = read.list(value, key, Patch::read),
+            "patchesJson6902" => all.patches_json6902 = read.list(value, key, Patch::read),
+            // Entries of `imageTags` come last, wherever the field stands.
+            "images" => drop(all.images.splice(0..0, read.list(value, key, Image::read))),
+            "imageTags" => all.images.extend(read.list(value, key, Image::read)),
+            "replicas" => all.replicas = read.list(value, key, Replica::read),
+            "replacements" => all.replacements = read.list(value, key, Replacement::read),
+            "vars" => all.vars = read.list(value, key, Variable::read),
+            "configMapGenerator" => {
+                all.config_map_generator = read.list(value, key, |read, value, at| {
+                    Generator::read(read, value, at, false)
+                });
+            }
+            "secretGenerator" => {
+                all.secret_generator = read.list(value, key, |read, value, at| {
+                    Generator::read(read, value, at, true)
+                });
+            }
+            "generatorOptions" if !value.is_null() => {
+                all.generator_options = Some(GeneratorOptions::read(read, value, key));
+            }
+            "sortOptions" if !value.is_null() => all.sort_options = Some(SortOptions::read(read, value, key)),
+            "openapi" if !value.is_null() => all.openapi = Some(OpenApi::read(read, value, key)),
+            "buildMetadata" => all.build_metadata = read.texts(value, key),
+            _ => {}
+        }
+        self.errors.append(&mut decoder.errors);
     }
 
     fn metadata(&mut self, key: &str, value: &Node) {

@@ -1,14 +1,16 @@
 //! Renders a directory of a file tree as `kustomize build --reorder=none` does, in memory.
 //!
 //! ```text
-//! FileTree ──locate──► Target { files, bases, namespace } ──inputs──► paths, in order
+//! FileTree ──locate──► Target { kustomization, entries, components, plugins } ──inputs──► paths, in order
 //!                         │
-//!                         └─read─► objects ─merge─► ids unique ─namespace─► moved ─(root)─► references follow ─► RenderedSet
+//!                         └─build─► Accumulator { objects, field specs, variables } ─every layer─► ─root─► RenderedSet
+//!                                     generators · transform ─► patches, namespace, affixes, labels, images, …
 //! ```
 //!
-//! The reference is kustomize 5.8.2 with the options Flux sets (no load restriction inside the tree, no plugins,
-//! input order). A directory without a kustomization file is built by Flux's rule: every YAML file below it.
-//! What is not built yet is refused by name; nothing of a kustomization file is ignored silently.
+//! The reference is kustomize 5.8.2 with the options Flux sets (no load restriction inside the tree, no plugins that are
+//! programs, input order). A directory without a kustomization file is built by Flux's rule: every YAML file below it.
+//! What is not built is refused by name; nothing of a kustomization file is ignored silently. Every leaf keeps its provenance
+//! on its way through generators, patches and transformers; what is made of several has the union of theirs.
 //!
 //! ```
 //! use afterbay_manifest::{FileTree, Revision, TreePath};
@@ -25,27 +27,56 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accumulate;
+mod affixes;
 mod annotation;
+mod arguments;
+mod build;
+mod build_metadata;
+mod config;
+mod configurations;
+mod crds;
+mod decode;
 mod error;
+mod field_path;
+mod fieldspec;
 mod generate;
+mod generators;
+mod go;
+mod hash;
+mod images;
 mod json_trip;
 mod kustomization;
+mod labels;
+mod loads;
 mod locate;
 pub mod merge;
 mod namespace;
+mod openapi;
+mod patches;
+mod plugin_generators;
+mod plugin_transformers;
+mod plugins;
 mod read;
-mod reference;
+mod references;
 mod remote;
-mod render;
+mod replacements;
+mod replicas;
 mod resource;
 mod scope;
+mod select;
+mod shared;
+mod sort;
 mod stream;
 pub mod substitute;
 #[cfg(test)]
 mod tests;
+mod transform;
+mod vars;
 
+pub use build::{Options, Order, attempt, render, render_with};
 pub use error::{RenderError, RenderErrors, UnsupportedField};
 pub use locate::{Inputs, inputs};
-pub use render::{attempt, render};
+
 pub use scope::is_cluster_scoped;
 pub use stream::read_objects;

@@ -3,8 +3,8 @@
 use afterbay_manifest::{File, FileTree, Place, TreeError, TreePath, Warning};
 
 use crate::error::{RenderError, RenderErrors};
-use crate::kustomization::{self, Listed};
-use crate::{generate, remote};
+use crate::kustomization::{self, Kustomization, Listed};
+use crate::{generate, loads, plugins, read, remote};
 
 /// The files a build reads, in the order it reads them, each once, symbolic links followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl IntoIterator for Inputs {
 /// Only kustomization files are read for it; whether a resource file can be read is seen by the build. What is wrong
 /// with one kustomization file does not keep the files of the others from being found.
 pub fn inputs(tree: &FileTree, path: &TreePath) -> Inputs {
-    let located = locate(tree, path);
+    let located = locate(tree, path, false);
     let mut paths = Vec::new();
     located.target.list(&mut paths);
     let mut seen = std::collections::BTreeSet::new();
@@ -62,40 +62,71 @@ pub fn inputs(tree: &FileTree, path: &TreePath) -> Inputs {
 }
 
 /// What a directory builds.
+#[derive(Default)]
 pub(crate) struct Target {
+    /// The directory.
+    pub(crate) directory: TreePath,
     /// Its kustomization file; `None` when Flux's rule made up the list.
-    pub(crate) file: Option<TreePath>,
+    pub(crate) kustomization: Option<Kustomization>,
     /// What it lists, in order.
     pub(crate) entries: Vec<Entry>,
-    /// `namespace`.
-    pub(crate) namespace: Option<Listed>,
+    /// What changes what it has.
+    pub(crate) components: Vec<Entry>,
+    /// Configuration of generators, transformers and validators.
+    pub(crate) generators: Vec<Plugin>,
+    pub(crate) transformers: Vec<Plugin>,
+    pub(crate) validators: Vec<Plugin>,
+    /// Files of patches, of generators, of configurations, ….
+    pub(crate) files: Vec<TreePath>,
 }
 
 /// Something a directory lists.
-pub(crate) enum Entry {
+pub(crate) struct Entry {
+    /// As written.
+    pub(crate) listed: Listed,
+    pub(crate) found: Found,
+}
+
+/// What an entry leads to.
+pub(crate) enum Found {
     /// A file with objects, symbolic links followed.
     File(TreePath),
     /// A directory that is built by itself.
-    Base(Target),
+    Base(Box<Target>),
+}
+
+/// Configuration of a plugin.
+pub(crate) enum Plugin {
+    /// Text in the kustomization file.
+    Inline(Listed),
+    /// A file, or a directory that builds it.
+    Entry(Box<Entry>),
 }
 
 impl Target {
-    /// One that lists nothing.
-    fn empty() -> Self {
-        Self {
-            file: None,
-            entries: Vec::new(),
-            namespace: None,
-        }
-    }
-
     fn list(&self, paths: &mut Vec<TreePath>) {
-        paths.extend(self.file.clone());
+        let own = self
+            .kustomization
+            .as_ref()
+            .map(|kustomization| kustomization.file.clone());
+        paths.extend(own);
+        let list_entry = |entry: &Entry, paths: &mut Vec<TreePath>| match &entry.found {
+            Found::File(path) => paths.push(path.clone()),
+            Found::Base(target) => target.list(paths),
+        };
         for entry in &self.entries {
-            match entry {
-                Entry::File(path) => paths.push(path.clone()),
-                Entry::Base(target) => target.list(paths),
+            list_entry(entry, paths);
+        }
+        for plugins in [&self.generators, &self.transformers, &self.validators] {
+            for plugin in plugins {
+                if let Plugin::Entry(entry) = plugin {
+                    list_entry(entry, paths);
+                }
             }
+        }
+        paths.extend(self.files.iter().cloned());
+        for entry in &self.components {
+            list_entry(entry, paths);
         }
     }
 }
@@ -108,10 +139,11 @@ pub(crate) struct Located {
 }
 
 /// Finds what the build of a directory consists of.
-pub(crate) fn locate(tree: &FileTree, path: &TreePath) -> Located {
+pub(crate) fn locate(tree: &FileTree, path: &TreePath, needs_file: bool) -> Located {
     let mut locator = Locator {
         tree,
         visited: Vec::new(),
+        needs_file,
         errors: Vec::new(),
         warnings: Vec::new(),
     };
@@ -120,7 +152,7 @@ pub(crate) fn locate(tree: &FileTree, path: &TreePath) -> Located {
         Err(source) => {
             let path = path.clone();
             locator.errors.push(RenderError::Target { path, source });
-            Target::empty()
+            Target::default()
         }
     };
     Located {
@@ -134,13 +166,28 @@ pub(crate) struct Locator<'a> {
     pub(crate) tree: &'a FileTree,
     /// The directories being built, outermost first.
     visited: Vec<TreePath>,
+    /// Whether the directory of the build has to have a kustomization file.
+    needs_file: bool,
     pub(crate) errors: Vec<RenderError>,
     pub(crate) warnings: Vec<Warning>,
+}
+
+/// Where entries are written: the directory and the kustomization file.
+#[derive(Clone, Copy)]
+struct Site<'k> {
+    directory: &'k TreePath,
+    file: &'k TreePath,
 }
 
 impl<'a> Locator<'a> {
     fn root(&mut self, directory: &TreePath) -> Target {
         let names = kustomization::file_names(self.tree, directory);
+        if names.is_empty() && self.needs_file {
+            self.errors.push(RenderError::NoKustomization {
+                directory: directory.clone(),
+            });
+            return Target::default();
+        }
         if names.is_empty() {
             self.visited.push(directory.clone());
             return generate::target(self, directory);
@@ -150,7 +197,10 @@ impl<'a> Locator<'a> {
 
     /// A directory with at least one kustomization file.
     pub(crate) fn directory(&mut self, directory: &TreePath, names: Vec<String>) -> Target {
-        let mut target = Target::empty();
+        let mut target = Target {
+            directory: directory.clone(),
+            ..Target::default()
+        };
         let (Some(name), 1) = (names.first(), names.len()) else {
             self.errors.push(RenderError::ManyKustomizationFiles {
                 directory: directory.clone(),
@@ -162,21 +212,60 @@ impl<'a> Locator<'a> {
             return target;
         };
         let (kustomization, errors) = kustomization::read(path, file);
+        let repeated = kustomization.repeated.iter().map(|error| Warning {
+            place: Some(Place::new(kustomization.file.clone(), error.position)),
+            message: format!("{}; kustomize takes the last one", error.message),
+        });
+        self.warnings.extend(repeated);
         let sound = errors.is_empty();
         self.errors.extend(errors);
         if sound && kustomization.empty {
             self.empty(&kustomization.file);
         }
         self.visited.push(directory.clone());
-        for listed in &kustomization.resources {
-            target
-                .entries
-                .extend(self.entry(directory, &kustomization.file, listed));
-        }
+        self.fill(&mut target, &kustomization);
         self.visited.pop();
-        target.file = Some(kustomization.file);
-        target.namespace = kustomization.namespace;
+        target.kustomization = Some(kustomization);
         target
+    }
+
+    fn fill(&mut self, target: &mut Target, kustomization: &Kustomization) {
+        let directory = target.directory.clone();
+        let site = Site {
+            directory: &directory,
+            file: &kustomization.file,
+        };
+        for listed in &kustomization.resources {
+            target.entries.extend(self.entry(site, "resource", listed));
+        }
+        for (into, what, listed) in [
+            (&mut target.generators, "generator", &kustomization.generators),
+            (
+                &mut target.transformers,
+                "transformer",
+                &kustomization.transformers,
+            ),
+            (&mut target.validators, "validator", &kustomization.validators),
+        ] {
+            for listed in listed {
+                into.extend(self.plugin(site, what, listed));
+            }
+        }
+        for listed in &kustomization.components {
+            target.components.extend(self.component(site, listed));
+        }
+        for (what, listed) in loads::of(kustomization) {
+            if let Some(path) = self.load(site, what, &listed) {
+                target.files.push(path);
+            }
+        }
+        let plugins = [&target.generators, &target.transformers, &target.validators];
+        let nested = plugins::files(self.tree, &plugins, &directory);
+        for path in nested {
+            if let Ok((path, _)) = directory.join(&path).and_then(|path| self.tree.file(&path)) {
+                target.files.push(path);
+            }
+        }
     }
 
     fn kustomization_file(&mut self, directory: &TreePath, name: &str) -> Option<(TreePath, &'a File)> {
@@ -206,52 +295,131 @@ impl<'a> Locator<'a> {
         }
     }
 
-    fn entry(&mut self, directory: &TreePath, file: &TreePath, listed: &Listed) -> Option<Entry> {
-        let place = Place::new(file.clone(), listed.position);
-        match self.resolve(directory, &place, &listed.text) {
-            Ok(Found::File(path)) => Some(Entry::File(path)),
-            Ok(Found::Base(base, names)) => Some(Entry::Base(self.directory(&base, names))),
-            Err(error) => {
-                self.errors.push(error);
+    /// A file that a field other than `resources` names.
+    fn load(&mut self, site: Site<'_>, what: &'static str, listed: &Listed) -> Option<TreePath> {
+        let place = Place::new(site.file.clone(), listed.position);
+        let entry = remote::redact(&listed.text);
+        if remote::is_http(&listed.text) {
+            self.errors.push(RenderError::Remote { place, what, entry });
+            return None;
+        }
+        match site
+            .directory
+            .join(&listed.text)
+            .and_then(|path| self.tree.file(&path))
+        {
+            Ok((path, _)) => Some(path),
+            Err(source) => {
+                self.errors.push(RenderError::Resource {
+                    place,
+                    what,
+                    entry,
+                    source,
+                });
                 None
             }
         }
     }
 
+    fn plugin(&mut self, site: Site<'_>, what: &'static str, listed: &Listed) -> Option<Plugin> {
+        if read::is_inline(&listed.text) {
+            return Some(Plugin::Inline(listed.clone()));
+        }
+        self.entry(site, what, listed)
+            .map(|entry| Plugin::Entry(Box::new(entry)))
+    }
+
+    fn entry(&mut self, site: Site<'_>, what: &'static str, listed: &Listed) -> Option<Entry> {
+        let found = self.resolve(site, what, listed, true);
+        self.follow(site, what, listed, found)
+    }
+
+    /// A component is always a directory.
+    fn component(&mut self, site: Site<'_>, listed: &Listed) -> Option<Entry> {
+        let found = self.resolve(site, "component", listed, false);
+        self.follow(site, "component", listed, found)
+    }
+
+    fn follow(
+        &mut self,
+        site: Site<'_>,
+        what: &'static str,
+        listed: &Listed,
+        place: Result<Reached, RenderError>,
+    ) -> Option<Entry> {
+        let found = match place {
+            Ok(Reached::File(path)) => Found::File(path),
+            Ok(Reached::Base(base, names)) => {
+                let target = self.directory(&base, names);
+                let is_component = target
+                    .kustomization
+                    .as_ref()
+                    .is_some_and(|found| found.is_component);
+                if is_component != (what == "component") {
+                    let problem = if is_component {
+                        "is a Component; list it under components"
+                    } else {
+                        "is a Kustomization; list it under resources, or make it a Component"
+                    };
+                    self.errors.push(RenderError::WrongKind {
+                        place: Place::new(site.file.clone(), listed.position),
+                        what,
+                        entry: listed.text.clone(),
+                        problem,
+                    });
+                }
+                Found::Base(Box::new(target))
+            }
+            Err(error) => {
+                self.errors.push(error);
+                return None;
+            }
+        };
+        Some(Entry {
+            listed: listed.clone(),
+            found,
+        })
+    }
+
     /// A file first, then a Git address, then a directory, as kustomize tries them.
-    fn resolve(&self, directory: &TreePath, place: &Place, text: &str) -> Result<Found, RenderError> {
-        let (place, entry) = (|| place.clone(), || remote::redact(text));
+    fn resolve(
+        &self,
+        site: Site<'_>,
+        what: &'static str,
+        listed: &Listed,
+        may_be_file: bool,
+    ) -> Result<Reached, RenderError> {
+        let text = listed.text.as_str();
+        let place = || Place::new(site.file.clone(), listed.position);
+        let entry = || remote::redact(text);
+        let refused = |problem| RenderError::Entry {
+            place: place(),
+            what,
+            entry: entry(),
+            problem,
+        };
+        let remote = || RenderError::Remote {
+            place: place(),
+            what,
+            entry: entry(),
+        };
         if text.is_empty() {
-            let problem = "is empty; name a file or a directory";
-            return Err(RenderError::Entry {
-                place: place(),
-                entry: entry(),
-                problem,
-            });
+            return Err(refused("is empty; name a file or a directory"));
         }
         if remote::is_http(text) {
-            return Err(RenderError::Remote {
-                place: place(),
-                entry: entry(),
-            });
+            return Err(remote());
         }
-        let joined = directory.join(text);
-        if let Ok((path, _)) = joined.clone().and_then(|path| self.tree.file(&path)) {
-            return Ok(Found::File(path));
+        let joined = site.directory.join(text);
+        if may_be_file && let Ok((path, _)) = joined.clone().and_then(|path| self.tree.file(&path)) {
+            return Ok(Reached::File(path));
         }
         if remote::is_git(text) {
-            return Err(RenderError::Remote {
-                place: place(),
-                entry: entry(),
-            });
+            return Err(remote());
         }
         if has_odd_dots(text) {
-            let problem = "has \"..\" inside a name; two list entries that ran together look like this, check the indentation";
-            return Err(RenderError::Entry {
-                place: place(),
-                entry: entry(),
-                problem,
-            });
+            return Err(refused(
+                "has \"..\" inside a name; two list entries that ran together look like this, check the indentation",
+            ));
         }
         let found = joined.and_then(|path| match self.tree.file(&path) {
             // A link that loops or leaves the tree, or a submodule: the file's own error says more.
@@ -264,12 +432,14 @@ impl<'a> Locator<'a> {
         });
         let base = found.map_err(|source| RenderError::Resource {
             place: place(),
+            what,
             entry: entry(),
             source,
         })?;
         if let Some(visited) = self.visited.iter().rev().find(|visited| holds(&base, visited)) {
             return Err(RenderError::Cycle {
                 place: place(),
+                what,
                 entry: entry(),
                 base,
                 visited: visited.clone(),
@@ -278,14 +448,16 @@ impl<'a> Locator<'a> {
         match kustomization::file_names(self.tree, &base) {
             names if names.is_empty() => Err(RenderError::NoKustomizationFile {
                 place: place(),
+                what,
                 entry: entry(),
             }),
-            names => Ok(Found::Base(base, names)),
+            names => Ok(Reached::Base(base, names)),
         }
     }
 }
 
-enum Found {
+/// What stands where an entry leads.
+enum Reached {
     File(TreePath),
     Base(TreePath, Vec<String>),
 }

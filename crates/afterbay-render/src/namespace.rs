@@ -1,163 +1,161 @@
 //! The `namespace:` field: which fields of an object it writes.
 //!
-//! As kustomize 5.8.2 does: `metadata.namespace` of every kind not known to be cluster-scoped; the name of a v1
-//! Namespace; subjects of role bindings that are named `default`; the service of an `APIService`, made if missing; the
-//! service of a CRD's conversion webhook, if there. Other references follow at the end ([`crate::reference`]).
+//! As kustomize 5.8.2 does: `metadata.namespace` of every kind not known to be cluster-scoped; subjects of role bindings that are
+//! named `default`; and the fields of the table: the name of a v1 Namespace, the service of an `APIService`, made if
+//! missing, the service of a CRD's conversion webhook, if there. Other references follow at the end ([`crate::references`]).
 
-use afterbay_manifest::{Gvk, KeyPath, Mapping, Node, Scalar, Segment, Value};
+use std::collections::HashMap;
 
-use crate::error::an;
+use afterbay_manifest::{KeyPath, Node, Place, Scalar, Segment, Value};
+
+use crate::annotation;
+use crate::error::RenderError;
+use crate::fieldspec::{self, FieldSpec, Make, Misshapen};
+use crate::read;
+use crate::resource::Resource;
 use crate::scope;
 
-/// A field that cannot be written because of what stands there.
-pub(crate) struct Misshapen {
-    pub(crate) path: KeyPath,
-    pub(crate) problem: String,
+/// What is moved, and how.
+pub(crate) struct Namespace<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) specs: &'a [FieldSpec],
+    /// Only fields that are not set.
+    pub(crate) unset_only: bool,
+    pub(crate) subjects: Subjects,
 }
 
-/// Whether a missing or `null` field on the way is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    Create,
-    Leave,
+/// Which subjects of role bindings are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subjects {
+    /// Those named `default`.
+    Default,
+    /// Every service account.
+    ServiceAccounts,
+    None,
 }
 
-/// Writes the namespace into an object.
-pub(crate) fn set(body: &mut Node, gvk: &Gvk, namespace: &str) -> Result<(), Misshapen> {
-    if !scope::is_cluster_scoped(gvk) {
-        write(body, &["metadata", "namespace"], namespace, Missing::Create)?;
-    }
-    if gvk.kind == "RoleBinding" || gvk.kind == "ClusterRoleBinding" {
-        set_default_subjects(body, namespace)?;
-    }
-    match (gvk.group.as_str(), gvk.kind.as_str()) {
-        ("", "Namespace") if gvk.version == "v1" => {
-            write(body, &["metadata", "name"], namespace, Missing::Create)
+impl Namespace<'_> {
+    /// Moves every object; two that end with one identity are a conflict.
+    pub(crate) fn transform(&self, resources: &mut [Resource], place: &Place, errors: &mut Vec<RenderError>) {
+        let mut taken: HashMap<String, usize> = HashMap::with_capacity(resources.len());
+        let mut conflicts = Vec::new();
+        for (index, resource) in resources.iter_mut().enumerate() {
+            if !annotation::is_helm_generated(&resource.body) {
+                resource.remember();
+                if let Err(misshapen) = self.set(resource) {
+                    errors.push(read::shape(
+                        resource.origin(),
+                        resource.reference().to_string(),
+                        misshapen,
+                    ));
+                }
+                resource.refresh();
+            }
+            if let Some(first) = taken.insert(resource.id().key(), index) {
+                conflicts.push((first, index));
+            }
         }
-        ("apiregistration.k8s.io", "APIService") => write(
-            body,
-            &["spec", "service", "namespace"],
-            namespace,
-            Missing::Create,
-        ),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-            let path = [
-                "spec",
-                "conversion",
-                "webhook",
-                "clientConfig",
-                "service",
-                "namespace",
-            ];
-            write(body, &path, namespace, Missing::Leave)
+        for (first, second) in conflicts {
+            if let (Some(first), Some(second)) = (resources.get(first), resources.get(second)) {
+                errors.push(RenderError::NamespaceConflict {
+                    place: place.clone(),
+                    namespace: self.name.to_owned(),
+                    object: Box::new(second.reference()),
+                    first: Box::new(first.origin().clone()),
+                    second: Box::new(second.origin().clone()),
+                });
+            }
         }
-        _ => Ok(()),
     }
-}
 
-/// Subjects are moved by name alone, whatever their kind.
-fn set_default_subjects(body: &mut Node, namespace: &str) -> Result<(), Misshapen> {
-    let Some(subjects) = body.as_mapping_mut().and_then(|body| body.get_mut("subjects")) else {
-        return Ok(());
-    };
-    let mut path = KeyPath::of_keys(["subjects"]);
-    let found = subjects.kind_name();
-    let items = match &mut subjects.value {
-        Value::Sequence(items) => items,
-        Value::Scalar(Scalar::Null) => return Ok(()),
-        _ => return Err(misshapen(path, found, "list")),
-    };
-    for (index, subject) in items.iter_mut().enumerate() {
-        path.push(Segment::Index(index));
-        let found = subject.kind_name();
-        let Some(entries) = subject.as_mapping_mut() else {
-            return Err(misshapen(path, found, "map"));
+    /// Writes the namespace into one object.
+    pub(crate) fn set(&self, resource: &mut Resource) -> Result<(), Misshapen> {
+        let gvk = resource.gvk().clone();
+        let body = &mut resource.body;
+        let mut write = |node: &mut Node| self.write(node);
+        if !scope::is_cluster_scoped(&gvk) {
+            FieldSpec::of_all("metadata/namespace", true).visit_any(body, Make::Scalar, &mut write)?;
+        }
+        let is_binding = gvk.kind == "RoleBinding" || gvk.kind == "ClusterRoleBinding";
+        if is_binding {
+            self.set_subjects(body)?;
+        }
+        for spec in self.specs {
+            let is_own = match spec.path.as_str() {
+                "metadata/namespace" => true,
+                "metadata/name" => !(gvk.group.is_empty() && gvk.version == "v1"),
+                "subjects/namespace" => {
+                    is_binding && matches!(spec.selector.kind.as_str(), "RoleBinding" | "ClusterRoleBinding")
+                }
+                _ => false,
+            };
+            if !is_own {
+                spec.visit(body, &gvk, Make::Scalar, &mut write)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, node: &mut Node) -> Result<(), Misshapen> {
+        let is_set = match &node.value {
+            Value::Scalar(Scalar::Null) => false,
+            Value::Scalar(Scalar::String(text)) => !text.is_empty(),
+            Value::Scalar(_) => true,
+            _ => false,
         };
-        if entries.get("name").and_then(Node::expose_str) == Some("default") {
-            set_text(entries, "namespace", namespace, &path)?;
+        if self.unset_only && is_set {
+            return Ok(());
         }
-        path.pop();
+        fieldspec::set_scalar(node, self.name)
     }
-    Ok(())
-}
 
-/// Writes a text at a path of keys.
-fn write(body: &mut Node, keys: &[&str], text: &str, missing: Missing) -> Result<(), Misshapen> {
-    let Some((last, parents)) = keys.split_last() else {
-        return Ok(());
-    };
-    let mut path = KeyPath::root();
-    let mut node = body;
-    for key in parents {
-        let Some(next) = step(node, key, &path, missing)? else {
+    /// Subjects are moved by name or by kind.
+    fn set_subjects(&self, body: &mut Node) -> Result<(), Misshapen> {
+        if self.subjects == Subjects::None {
+            return Ok(());
+        }
+        let Some(subjects) = body.as_mapping_mut().and_then(|body| body.get_mut("subjects")) else {
             return Ok(());
         };
-        node = next;
-        path.push(Segment::Key((*key).into()));
-    }
-    let found = node.kind_name();
-    let Some(entries) = node.as_mapping_mut() else {
-        return Err(misshapen(path, found, "map"));
-    };
-    let is_there = entries.get(*last).is_some();
-    if is_there || missing == Missing::Create {
-        set_text(entries, last, text, &path)?;
-    }
-    Ok(())
-}
-
-/// Goes one key down; `None` when there is nothing and nothing is made.
-fn step<'a>(
-    node: &'a mut Node,
-    key: &str,
-    path: &KeyPath,
-    missing: Missing,
-) -> Result<Option<&'a mut Node>, Misshapen> {
-    let (found, position) = (node.kind_name(), node.position);
-    let Some(entries) = node.as_mapping_mut() else {
-        return Err(misshapen(path.clone(), found, "map"));
-    };
-    let is_missing = entries.get(key).is_none_or(Node::is_null);
-    if is_missing && missing == Missing::Leave {
-        return Ok(None);
-    }
-    if is_missing {
-        entries.insert(
-            key.to_owned(),
-            Node {
-                position,
-                ..Node::plain(Mapping::new())
-            },
-        );
-    }
-    Ok(entries.get_mut(key))
-}
-
-/// Writes a text into a map; what stood there must have been a scalar.
-pub(crate) fn set_text(
-    entries: &mut Mapping,
-    key: &str,
-    text: &str,
-    path: &KeyPath,
-) -> Result<(), Misshapen> {
-    match entries.get_mut(key) {
-        Some(node) if matches!(node.value, Value::Scalar(_)) => {
-            *node = Node {
-                position: node.position,
-                ..Node::plain(text)
+        let mut path = KeyPath::of_keys(["subjects"]);
+        let misshapen = |node: &Node, path: &KeyPath, expected: &str| Misshapen {
+            path: path.clone(),
+            problem: Misshapen::expected(node, expected).problem,
+        };
+        if subjects.is_null() {
+            return Ok(());
+        }
+        if subjects.as_sequence().is_none() {
+            return Err(misshapen(subjects, &path, "a list"));
+        }
+        let Value::Sequence(items) = &mut subjects.value else {
+            return Ok(());
+        };
+        for (index, subject) in items.iter_mut().enumerate() {
+            path.push(Segment::Index(index));
+            if subject.is_null() {
+                path.pop();
+                continue;
+            }
+            if subject.as_mapping().is_none() {
+                return Err(misshapen(subject, &path, "a map"));
+            }
+            let (key, wanted) = match self.subjects {
+                Subjects::ServiceAccounts => ("kind", "ServiceAccount"),
+                Subjects::Default | Subjects::None => ("name", "default"),
             };
+            let is_meant = subject.get(key).and_then(Node::expose_str) == Some(wanted);
+            if is_meant && let Some(entries) = subject.as_mapping_mut() {
+                let namespace = entries
+                    .entry("namespace".to_owned())
+                    .or_insert_with(|| Node::plain(""));
+                self.write(namespace).map_err(|error| Misshapen {
+                    path: path.key("namespace"),
+                    problem: error.problem,
+                })?;
+            }
+            path.pop();
         }
-        Some(node) => return Err(misshapen(path.key(key), node.kind_name(), "text")),
-        None => {
-            entries.insert(key.to_owned(), Node::plain(text));
-        }
-    }
-    Ok(())
-}
-
-fn misshapen(path: KeyPath, found: &str, expected: &str) -> Misshapen {
-    Misshapen {
-        path,
-        problem: format!("is {} where a {expected} is expected", an(found)),
+        Ok(())
     }
 }

@@ -4,33 +4,39 @@ use std::collections::VecDeque;
 
 use afterbay_manifest::yaml::{Document, Table, YamlErrors};
 use afterbay_manifest::{
-    File, FileTree, KeyPath, Mapping, Node, Object, ObjectError, Origin, Place, Position, TreePath, Value,
+    File, FileTree, KeyPath, Mapping, Node, ObjectError, Origin, Place, Position, Scalar, TreePath, Value,
     Warning,
 };
 
-use crate::annotation::{self, Spellings};
+use crate::annotation;
 use crate::error::{RenderError, an};
-use crate::namespace::Misshapen;
+use crate::fieldspec::Misshapen;
+use crate::resource::Resource;
 
 /// What a file held, as far as it could be read.
 #[derive(Default)]
 pub(crate) struct Contents {
-    pub(crate) objects: Vec<Object>,
+    pub(crate) resources: Vec<Resource>,
+    allows_missing_api_version: bool,
+    /// In place of objects: what has a kind and a name, which is what a patch needs.
+    pub(crate) patches: Vec<Resource>,
+    reads_patches: bool,
     pub(crate) errors: Vec<RenderError>,
     pub(crate) warnings: Vec<Warning>,
 }
 
 /// An object or list that waits to be read, with where it stands.
-struct Waiting<'a> {
+struct Waiting {
     node: Node,
     document: usize,
-    /// The document whose spellings count; `None` once kustomize has gone through JSON.
-    spelled_in: Option<&'a Document>,
 }
 
 /// Reads a resource file.
-pub(crate) fn file(tree: &FileTree, path: &TreePath) -> Contents {
-    let mut contents = Contents::default();
+pub(crate) fn file(tree: &FileTree, path: &TreePath, allows_missing_api_version: bool) -> Contents {
+    let mut contents = Contents {
+        allows_missing_api_version,
+        ..Contents::default()
+    };
     match tree.file(path) {
         Ok((_, file)) if file.is_left_sealed() => {}
         Ok((real, file)) => contents.read(&real, file),
@@ -40,6 +46,59 @@ pub(crate) fn file(tree: &FileTree, path: &TreePath) -> Contents {
         }),
     }
     contents
+}
+
+/// Reads a file with patches or with configuration of plugins.
+pub(crate) fn patches(tree: &FileTree, path: &TreePath) -> Contents {
+    let mut contents = Contents {
+        reads_patches: true,
+        ..Contents::default()
+    };
+    match tree.file(path) {
+        Ok((_, file)) if file.is_left_sealed() => {}
+        Ok((real, file)) => contents.read(&real, file),
+        Err(source) => contents.errors.push(RenderError::Target {
+            path: path.clone(),
+            source,
+        }),
+    }
+    contents
+}
+
+/// The same for a text that stands in a file.
+pub(crate) fn inline_patches(text: &str, place: &Place) -> Contents {
+    let mut tree = FileTree::new();
+    tree.insert_file(place.file.clone(), text.as_bytes(), false);
+    let mut contents = patches(&tree, &place.file);
+    let lines = place.position.line.saturating_sub(1);
+    for patch in &mut contents.patches {
+        patch.move_down(lines);
+    }
+    for error in &mut contents.errors {
+        error.move_down(lines);
+    }
+    contents
+}
+
+/// The value of a configuration file by a table; `null` for one that is empty. Only the first document counts.
+pub(crate) fn configuration(path: &TreePath, file: &File, table: Table) -> Result<Node, Vec<RenderError>> {
+    let documents = file
+        .documents()
+        .map_err(|errors| yaml_errors(path, errors).collect::<Vec<_>>())?;
+    let Some(document) = documents.first() else {
+        return Ok(Node::plain(Scalar::Null));
+    };
+    match document.resolve(table) {
+        Ok(Some(node)) => Ok(node),
+        Ok(None) => Ok(Node::plain(Scalar::Null)),
+        Err(errors) => Err(yaml_errors(path, errors).collect()),
+    }
+}
+
+/// Whether kustomize takes an entry for objects rather than for the path of a file.
+pub(crate) fn is_inline(text: &str) -> bool {
+    let place = Place::of_file(TreePath::root());
+    inline_patches(text, &place).errors.is_empty()
 }
 
 /// The errors of the YAML reader with the file's name.
@@ -98,7 +157,6 @@ impl Contents {
                     queue.push_back(Waiting {
                         node,
                         document: document.index,
-                        spelled_in: Some(document),
                     });
                 }
                 Ok(None) => {}
@@ -111,18 +169,14 @@ impl Contents {
     }
 
     /// Reads one object, or puts the items of a list at the end of the queue, where kustomize puts them.
-    fn take<'a>(
+    fn take(
         &mut self,
         path: &TreePath,
-        waiting: Waiting<'a>,
+        waiting: Waiting,
         is_only_piece: bool,
-        queue: &mut VecDeque<Waiting<'a>>,
+        queue: &mut VecDeque<Waiting>,
     ) {
-        let Waiting {
-            node,
-            document,
-            spelled_in,
-        } = waiting;
+        let Waiting { node, document } = waiting;
         if is_nothing(&node) {
             return;
         }
@@ -132,20 +186,22 @@ impl Contents {
             position: node.position,
         };
         match into_list(node) {
-            Listing::Object(node) => {
-                let spellings = || spelled_in.map(annotation::spellings);
-                match object(node, origin, spellings) {
-                    Ok(object) => self.objects.push(object),
-                    Err(error) => self.errors.push(error),
-                }
-            }
+            Listing::Object(node) if self.reads_patches => match patch(node, origin) {
+                Ok(resource) => self.patches.push(resource),
+                Err(error) => self.errors.push(error),
+            },
+            Listing::Object(node) => match object(node, origin, self.allows_missing_api_version) {
+                Ok(resource) => self.resources.push(resource),
+                Err(error) => self.errors.push(error),
+            },
             Listing::List { kind, items } => {
                 let keeps_spelling = is_only_piece && (kind == "List" || kind == "ResourceList");
-                let spelled_in = spelled_in.filter(|_| keeps_spelling);
-                queue.extend(items.into_iter().map(|node| Waiting {
-                    node,
-                    document,
-                    spelled_in,
+                queue.extend(items.into_iter().map(|mut node| {
+                    // The others go through JSON on their way.
+                    if !keeps_spelling {
+                        node.spell_as_json();
+                    }
+                    Waiting { node, document }
                 }));
             }
             Listing::Odd { kind, found } => {
@@ -193,11 +249,7 @@ impl Contents {
 }
 
 /// An object, with annotations as texts.
-fn object(
-    mut node: Node,
-    origin: Origin,
-    spellings: impl FnOnce() -> Option<Spellings>,
-) -> Result<Object, RenderError> {
+fn object(mut node: Node, origin: Origin, allows_missing_api_version: bool) -> Result<Resource, RenderError> {
     // Identity first: an object without a name is better told that than told about its annotations.
     if node.as_mapping().is_none() {
         return Err(RenderError::Object(ObjectError::NotAnObject {
@@ -205,12 +257,48 @@ fn object(
             found: node.kind_name(),
         }));
     }
-    let annotations = annotation::to_text(&mut node, spellings);
-    let object = Object::new(node, origin).map_err(RenderError::Object)?;
+    let annotations = annotation::to_text(&mut node);
+    let resource = Resource::unchecked(node, origin);
+    resource
+        .check_identity(allows_missing_api_version)
+        .map_err(RenderError::Object)?;
     match annotations {
-        Ok(()) => Ok(object),
-        Err(misshapen) => Err(shape(object.origin(), object.reference().to_string(), misshapen)),
+        Ok(()) => Ok(resource),
+        Err(misshapen) => Err(shape(
+            resource.origin(),
+            resource.reference().to_string(),
+            misshapen,
+        )),
     }
+}
+
+/// A patch: `apiVersion` may be missing, and a `null` takes an annotation away.
+fn patch(node: Node, origin: Origin) -> Result<Resource, RenderError> {
+    if node.as_mapping().is_none() {
+        return Err(RenderError::Object(ObjectError::NotAnObject {
+            origin,
+            found: node.kind_name(),
+        }));
+    }
+    for keys in [&["kind"][..], &["metadata", "name"]] {
+        let is_text = node
+            .at(keys)
+            .and_then(Node::as_plain_str)
+            .is_some_and(|text| !text.is_empty());
+        let is_list = keys.len() > 1
+            && node
+                .get("kind")
+                .and_then(Node::as_plain_str)
+                .is_some_and(|kind| kind.ends_with("List"));
+        if !is_text && !is_list {
+            return Err(RenderError::Object(ObjectError::Identity {
+                origin,
+                path: KeyPath::of_keys(keys.iter().copied()),
+                problem: "missing".to_owned(),
+            }));
+        }
+    }
+    Ok(Resource::unchecked(node, origin))
 }
 
 pub(crate) fn shape(origin: &Origin, object: String, misshapen: Misshapen) -> RenderError {

@@ -15,9 +15,17 @@ static CLUSTER_SCOPED: LazyLock<BTreeSet<(&str, &str)>> = LazyLock::new(|| {
         .collect()
 });
 
+static KNOWN: LazyLock<BTreeSet<(&str, &str)>> =
+    LazyLock::new(|| rows().map(|(api_version, kind, _)| (api_version, kind)).collect());
+
 /// Whether kustomize knows the kind to be cluster-scoped. The version counts: an unknown version is namespaced.
 pub fn is_cluster_scoped(gvk: &Gvk) -> bool {
     CLUSTER_SCOPED.contains(&(gvk.api_version().as_str(), gvk.kind.as_str()))
+}
+
+/// Whether kustomize knows the scope of the kind.
+pub(crate) fn is_known(gvk: &Gvk) -> bool {
+    KNOWN.contains(&(gvk.api_version().as_str(), gvk.kind.as_str()))
 }
 
 /// `apiVersion`, kind, and `cluster` or `namespaced`.

@@ -137,7 +137,7 @@ fn line_breaks(text: &[u8]) -> u32 {
 }
 
 /// Moves every position down by the lines that stand before the piece.
-fn move_down(node: &mut Node, lines: u32) {
+pub(crate) fn move_down(node: &mut Node, lines: u32) {
     if lines == 0 {
         return;
     }

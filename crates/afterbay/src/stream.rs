@@ -135,7 +135,7 @@ pub(crate) fn write(
         }
     }
     out.write_all(head.as_bytes())
-        .and_then(|()| out.write_all(yaml::emit(&nodes).as_bytes()))
+        .and_then(|()| out.write_all(yaml::emit_sorted(&nodes).as_bytes()))
         .context("standard output")
 }
 

@@ -122,12 +122,45 @@ const ALLOWED: &[(&str, &str)] = &[
         "kinds of nested objects; whether a null is spelled",
     ),
     (
-        "crates/afterbay-render/src/namespace.rs",
-        "subjects of a binding that are the service account `default`",
+        "crates/afterbay-render/src/build_metadata.rs",
+        "paths of files, written as an annotation",
     ),
     (
-        "crates/afterbay-render/src/reference.rs",
-        "names that follow a change of namespace",
+        "crates/afterbay-render/src/field_path.rs",
+        "items of lists that are found by a value",
+    ),
+    (
+        "crates/afterbay-render/src/generators.rs",
+        "files and env files become entries of Secrets, their origin beside them",
+    ),
+    (
+        "crates/afterbay-render/src/go.rs",
+        "the content that is hashed, and texts that hold YAML or JSON",
+    ),
+    ("crates/afterbay-render/src/openapi.rs", "a schema"),
+    (
+        "crates/afterbay-render/src/plugin_transformers.rs",
+        "a value is put into a path",
+    ),
+    (
+        "crates/afterbay-render/src/references.rs",
+        "names that follow an object",
+    ),
+    (
+        "crates/afterbay-render/src/replacements.rs",
+        "values put into other fields, their origin beside them",
+    ),
+    (
+        "crates/afterbay-render/src/resource.rs",
+        "entries of Secrets that a generator adds to",
+    ),
+    (
+        "crates/afterbay-render/src/vars.rs",
+        "values put in place of variables, their origin beside them",
+    ),
+    (
+        "crates/afterbay-render/src/namespace.rs",
+        "subjects of a binding that are the service account `default`",
     ),
     (
         "crates/afterbay-render/src/substitute/object.rs",

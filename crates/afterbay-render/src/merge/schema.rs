@@ -16,6 +16,8 @@ const MAX_DEPTH: usize = 64;
 pub struct Schema {
     kinds: HashMap<(Box<str>, Box<str>), Below>,
     nodes: Vec<Described>,
+    /// The names of definitions, without what all of Kubernetes begin with.
+    names: HashMap<Box<str>, usize>,
 }
 
 /// What is known of one value.
@@ -50,26 +52,38 @@ impl Schema {
     ///
     /// The error says what of it is not understood.
     pub fn from_openapi(document: &Json) -> Result<Self, String> {
+        Self::default().with_openapi(document)
+    }
+
+    /// This schema with what an OpenAPI document adds to it. What is there already stays as it is.
+    pub fn with_openapi(mut self, document: &Json) -> Result<Self, String> {
         let definitions = match document.get("definitions") {
-            None | Some(Json::Null) => return Ok(Self::default()),
+            None | Some(Json::Null) => return Ok(self),
             Some(Json::Object(definitions)) => definitions,
             Some(_) => return Err("definitions must be a map of schemas by name".to_owned()),
         };
-        let numbers = definitions.keys().enumerate();
+        let first = self.nodes.len();
+        self.nodes.resize(first + definitions.len(), Described::default());
+        let own = definitions.keys().zip(first..);
+        let numbers = own.map(|(name, number)| {
+            let known = self.names.get(short(name)).copied();
+            (name.as_str(), known.unwrap_or(number))
+        });
         let mut reader = OpenApi {
             definitions,
-            numbers: numbers.map(|(number, name)| (name.as_str(), number)).collect(),
-            schema: Self {
-                kinds: HashMap::new(),
-                nodes: vec![Described::default(); definitions.len()],
-            },
+            numbers: numbers.collect(),
+            schema: self,
         };
-        for (number, (name, definition)) in definitions.iter().enumerate() {
+        for (number, (name, definition)) in (first..).zip(definitions) {
             reader
                 .describe(number, definition, 0)
                 .map_err(|problem| format!("definition {name:?}: {problem}"))?;
+            let below = reader
+                .numbers
+                .get(name.as_str())
+                .map_or(Below::Unknown, |number| Below::Node(*number));
             for kind in kinds(definition) {
-                reader.schema.kinds.insert(kind, Below::Node(number));
+                reader.schema.kinds.entry(kind).or_insert(below);
             }
         }
         Ok(reader.schema)
@@ -158,6 +172,7 @@ impl Schema {
     fn number(&mut self, numbers: &mut HashMap<&'static str, usize>, name: &'static str) -> usize {
         *numbers.entry(name).or_insert_with(|| {
             self.nodes.push(Described::default());
+            self.names.insert(name.into(), self.nodes.len() - 1);
             self.nodes.len() - 1
         })
     }
@@ -166,6 +181,11 @@ impl Schema {
         let number = self.number(numbers, name);
         &mut self.nodes[number]
     }
+}
+
+/// The name of a definition without what all of Kubernetes begin with.
+fn short(name: &str) -> &str {
+    name.strip_prefix("io.k8s.").unwrap_or(name)
 }
 
 /// Whether a strategy, such as `merge,retainKeys`, merges lists.
@@ -244,7 +264,7 @@ impl<'d> OpenApi<'d> {
             };
             let name = reference.strip_prefix("#/definitions/").unwrap_or(reference);
             let Some(definition) = self.definitions.get(name) else {
-                return Ok(None);
+                return Ok(self.schema.names.get(short(name)).copied().map(Below::Node));
             };
             number = self.numbers.get(name).copied();
             schema = definition;

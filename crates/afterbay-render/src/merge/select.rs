@@ -90,19 +90,37 @@ impl Selector {
         })
     }
 
-    /// Whether an object is meant: by its kind, its labels, and by the name and namespace that it has or had in its file.
-    pub fn selects(&self, object: &Node, gvk: &Gvk, original: Identity<'_>, current: Identity<'_>) -> bool {
-        let fits = |pattern: &Option<Regex>, text: &str| {
-            pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
-        };
-        fits(&self.group, &gvk.group)
-            && fits(&self.version, &gvk.version)
-            && fits(&self.kind, &gvk.kind)
-            && (fits(&self.name, original.name) || fits(&self.name, current.name))
-            && (fits(&self.namespace, original.namespace) || fits(&self.namespace, current.namespace))
-            && self.labels.matches(|key| text(object, "labels", key))
+    /// Whether the kind fits.
+    pub fn fits_kind(&self, group: &str, version: &str, kind: &str) -> bool {
+        fits(self.group.as_ref(), group)
+            && fits(self.version.as_ref(), version)
+            && fits(self.kind.as_ref(), kind)
+    }
+
+    /// Whether name and namespace fit.
+    pub fn fits_name(&self, name: &str, namespace: &str) -> bool {
+        fits(self.name.as_ref(), name) && fits(self.namespace.as_ref(), namespace)
+    }
+
+    /// Whether labels and annotations are those asked for.
+    pub fn fits_metadata(&self, object: &Node) -> bool {
+        self.labels.matches(|key| text(object, "labels", key))
             && self.annotations.matches(|key| text(object, "annotations", key))
     }
+
+    /// Whether an object is meant: by its kind, its labels, and by the name and namespace that it has or had in its file.
+    pub fn selects(&self, object: &Node, gvk: &Gvk, original: Identity<'_>, current: Identity<'_>) -> bool {
+        self.fits_kind(&gvk.group, &gvk.version, &gvk.kind)
+            && (fits(self.name.as_ref(), original.name) || fits(self.name.as_ref(), current.name))
+            && (fits(self.namespace.as_ref(), original.namespace)
+                || fits(self.namespace.as_ref(), current.namespace))
+            && self.fits_metadata(object)
+    }
+}
+
+/// Whether a part fits; without a pattern everything does.
+fn fits(pattern: Option<&Regex>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| pattern.is_match(text))
 }
 
 /// The text of a label or annotation, as spelled.

@@ -22,22 +22,35 @@ fn unsupported_fields_of_the_whole_build_are_one_error() {
     let files = [
         (
             "prod/kustomization.yaml",
-            "resources:\n- ../base\nnamePrefix: prod-\npatches:\n- path: p.yaml\nimages: []\n",
+            "resources:\n- ../base\nhelmCharts:\n- name: web\nhelmGlobals: {}\n",
         ),
         (
             "base/kustomization.yaml",
-            "kind: Component\nresources:\n- cm.yaml\npathces: []\nCommonLabels: {a: b}\n",
+            "resources:\n- cm.yaml\npathces: []\nhelmGlobals: {chartHome: x}\ngenerators:\n- function.yaml\n",
         ),
         ("base/cm.yaml", CONFIG_MAP),
+        (
+            "base/function.yaml",
+            "apiVersion: v1\nkind: Function\nmetadata: {name: f}\n",
+        ),
     ];
     assert_snapshot!(refusal(&files, "prod"), @r"
     the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
-      prod/kustomization.yaml:3:1: namePrefix
-      prod/kustomization.yaml:4:1: patches
-      base/kustomization.yaml:1:1: kind: Component
-      base/kustomization.yaml:4:1: pathces (no such field in kustomize either)
-      base/kustomization.yaml:5:1: CommonLabels
+      prod/kustomization.yaml:3:1: helmCharts
+      base/kustomization.yaml:3:1: pathces (no such field in kustomize either)
+      base/kustomization.yaml:4:1: helmGlobals
     ");
+    let files = [
+        ("kustomization.yaml", "generators:\n- function.yaml\n"),
+        (
+            "function.yaml",
+            "apiVersion: v1\nkind: Function\nmetadata: {name: f}\n",
+        ),
+    ];
+    assert_snapshot!(refusal(&files, ""), @r#"
+    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
+      function.yaml:1:1: generators: Function of "v1"
+    "#);
 }
 
 #[test]
@@ -121,25 +134,10 @@ fn forms_of_the_kustomization_file() {
     };
     assert_snapshot!(version("v1alpha1", "kind: Kustomization\n"), @r#"kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1alpha1" where kustomize.config.k8s.io/v1beta1 is expected"#);
     assert_snapshot!(version("v1alpha2", ""), @r#"kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1alpha2" where kustomize.config.k8s.io/v1beta1 is expected"#);
-    assert_snapshot!(version("v1alpha1", "kind: Component\n"), @"
-    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
-      kustomization.yaml:2:1: kind: Component
-    ");
-    assert_snapshot!(version("v1beta1", "kind: Component\n"), @r#"
-    kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1beta1" where kustomize.config.k8s.io/v1alpha1 is expected
-    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
-      kustomization.yaml:2:1: kind: Component
-    "#);
-    let empty = "resources: []\nopenapi: {}\nsortOptions: {}\n";
-    assert_snapshot!(refusal(&[("kustomization.yaml", empty)], ""), @"
-    the build needs fields that are not supported yet; apply what `kustomize build` prints with `afterbay apply -f -`, or remove them:
-      kustomization.yaml:2:1: openapi
-      kustomization.yaml:3:1: sortOptions
-    ");
+    assert_snapshot!(version("v1beta1", "kind: Component\n"), @r#"kustomization.yaml:1:1: apiVersion is "kustomize.config.k8s.io/v1beta1" where kustomize.config.k8s.io/v1alpha1 is expected"#);
     assert_snapshot!(refusal(&[("kustomization.yaml", "- a\n")], ""), @"kustomization.yaml:1:1: the kustomization file is a list where a map with resources is expected");
     assert_snapshot!(refusal(&[("kustomization.yaml", "a: [\n")], ""), @"kustomization.yaml:1:4: unclosed bracket '['");
     assert_snapshot!(refusal(&[("kustomization.yaml", "resources: []\n---\nresources: []\n")], ""), @"kustomization.yaml:3:1: a second document is ignored by kustomize; keep one document in a kustomization file");
-    assert_snapshot!(refusal(&[("kustomization.yaml", "resources: []\nresources: []\n")], ""), @r#"kustomization.yaml:2:1: key "resources" is already defined at line 1; keep one of the two"#);
     assert_snapshot!(refusal(&[("kustomization.yaml", ""), ("Kustomization", "")], ""), @".: has kustomization.yaml and Kustomization; keep one of them, kustomize refuses to choose");
     let nested = [
         ("kustomization.yaml", "resources: [base]\n"),
@@ -258,9 +256,10 @@ fn shapes_that_a_namespace_cannot_be_written_into() {
         ),
     ];
     assert_snapshot!(refusal(&files, ""), @r"
-    a.yaml:1:1: APIService.apiregistration.k8s.io/a: spec is a string where a map is expected
+    a.yaml:1:1: APIService.apiregistration.k8s.io/a: spec is a string where a list or map is expected
     a.yaml:6:1: RoleBinding.rbac.authorization.k8s.io/a: subjects[0] is a string where a map is expected
     a.yaml:11:1: RoleBinding.rbac.authorization.k8s.io/b: subjects is a map where a list is expected
+    a.yaml:11:1: RoleBinding.rbac.authorization.k8s.io/prod/b: subjects.name is missing, so what is referred to cannot be told
     a.yaml:16:1: RoleBinding.rbac.authorization.k8s.io/prod/c: subjects[0].name is missing, so what is referred to cannot be told
     a.yaml:21:1: RoleBinding.rbac.authorization.k8s.io/prod/d: subjects[0].namespace is an integer where text is expected
     ");

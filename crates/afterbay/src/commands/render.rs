@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use afterbay_manifest::TreePath;
 use afterbay_pipeline::RunError;
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
 
 use crate::archive;
 use crate::exit::Exit;
@@ -25,20 +25,56 @@ pub(crate) struct Render {
     #[arg(long = "filename", short = 'f', value_name = "FILE")]
     file: Option<PathBuf>,
 
+    /// Order of the objects
+    #[arg(long, value_enum, default_value_t = Order::Input)]
+    order: Order,
+
+    /// Refuse a directory without kustomization file, as kustomize does; Flux builds every manifest below it
+    #[arg(long)]
+    needs_kustomization: bool,
+
     /// Show the values of Secrets and of files that were opened on a terminal
     #[arg(long)]
     reveal: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Order {
+    /// As they are listed: what Flux does, and `kustomize build --reorder=none`
+    Input,
+    /// By kind: what `kustomize build` does by itself
+    Legacy,
+}
+
+impl From<Order> for afterbay_render::Order {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Input => Self::Input,
+            Order::Legacy => Self::Legacy,
+        }
+    }
+}
+
 impl Render {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let Self { path, file, reveal } = self;
+        let Self {
+            path,
+            file,
+            order,
+            needs_kustomization,
+            reveal,
+        } = self;
+        let options = afterbay_render::Options {
+            order: order.into(),
+            needs_kustomization,
+            allows_missing_api_version: true,
+        };
         let path = TreePath::parse(&path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let input = stream::input(file.as_deref())?;
         let archive::Contents { snapshot, opened, .. } =
             archive::read(&*input).map_err(anyhow::Error::new)?;
-        let rendered =
-            afterbay_render::render(&snapshot.tree, &path, snapshot.revision).map_err(RunError::from)?;
+        let rendered = afterbay_render::render_with(&snapshot.tree, &path, snapshot.revision, options)
+            .map_err(RunError::from)?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
         }

@@ -1,0 +1,371 @@
+//! The build: what each layer lists is brought together, changed in kustomize's order, and finished once at the root.
+//!
+//! ```text
+//! resources ─► configurations, crds ─► generators ─► components ─► transformers ─► validators ─► vars        (every layer)
+//! hash of generated names ─► references follow ─► vars ─► local objects go ─► order ─► build metadata        (the root)
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use afterbay_manifest::{FileTree, Mapping, Node, Object, Place, RenderedSet, Revision, TreePath, Warning};
+
+use crate::accumulate::Accumulator;
+use crate::arguments::GeneratorOptions;
+use crate::build_metadata::{self, Note};
+use crate::error::{RenderError, RenderErrors};
+use crate::generators::{self, Kind};
+use crate::kustomization::Kustomization;
+use crate::loads::Files;
+use crate::locate::{self, Entry, Found, Target};
+use crate::merge::Schema;
+use crate::resource::Resource;
+use crate::transform::Layer;
+use crate::{annotation, hash, openapi, read, references, scope, sort};
+
+/// In which order objects come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// As they are listed, which is what Flux does and `kustomize build --reorder=none`.
+    #[default]
+    Input,
+    /// By kind, which is what `kustomize build` does by itself.
+    Legacy,
+}
+
+/// What is asked of a build beside the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// In which order objects come. What `sortOptions` of the root says goes before it.
+    pub order: Order,
+    /// Whether the directory has to have a kustomization file; without one, Flux's rule makes it up.
+    pub needs_kustomization: bool,
+    /// Whether an object may have no `apiVersion`, which kustomize lets through and no API server takes.
+    pub allows_missing_api_version: bool,
+}
+
+/// Builds a directory into objects, in kustomize's input order.
+///
+/// Everything that is wrong with it is returned together. Warnings name scalars that kustomize and `kubectl apply`
+/// read differently.
+pub fn render(tree: &FileTree, path: &TreePath, revision: Revision) -> Result<RenderedSet, RenderErrors> {
+    render_with(tree, path, revision, Options::default())
+}
+
+/// The same with options.
+pub fn render_with(
+    tree: &FileTree,
+    path: &TreePath,
+    revision: Revision,
+    options: Options,
+) -> Result<RenderedSet, RenderErrors> {
+    let (set, errors) = attempt_with(tree, path, revision, options);
+    match errors {
+        None => Ok(set),
+        Some(errors) => Err(errors),
+    }
+}
+
+/// The same as far as it goes: what is sound of the build, and what is wrong with the rest.
+///
+/// Files that are left sealed ([`FileTree::leave_sealed`]) are left out. An incomplete set is good for one thing: later
+/// stages can look for more errors in it, so that all are reported together.
+pub fn attempt(tree: &FileTree, path: &TreePath, revision: Revision) -> (RenderedSet, Option<RenderErrors>) {
+    attempt_with(tree, path, revision, Options::default())
+}
+
+fn attempt_with(
+    tree: &FileTree,
+    path: &TreePath,
+    revision: Revision,
+    options: Options,
+) -> (RenderedSet, Option<RenderErrors>) {
+    let located = locate::locate(tree, path, options.needs_kustomization);
+    let is_complete = located.errors.is_empty();
+    let mut build = Build {
+        tree,
+        errors: located.errors,
+        warnings: located.warnings,
+        metadata: Metadata::of(&located.target),
+        schema: None,
+        asked_schema: false,
+        options,
+    };
+    let objects = if is_complete {
+        build.bring_schema(&located.target);
+        let gathered = build.target(&located.target, "");
+        build.finish(gathered, &located.target)
+    } else {
+        build.read_all(&located.target)
+    };
+    // A file that two bases list is read twice; what there is to say about it is said once.
+    let mut seen = BTreeSet::new();
+    let mut warnings = build.warnings;
+    warnings.retain(|warning| seen.insert(warning.clone()));
+    let set = RenderedSet {
+        revision,
+        objects,
+        warnings,
+    };
+    (set, RenderErrors::check(build.errors, ()).err())
+}
+
+/// What `buildMetadata` of the root asks for; it is asked of every layer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Metadata {
+    is_kept: bool,
+    origin: bool,
+    transformations: bool,
+    managed_by: bool,
+}
+
+impl Metadata {
+    fn of(target: &Target) -> Self {
+        let options = target
+            .kustomization
+            .as_ref()
+            .map_or(&[][..], |kustomization| &kustomization.build_metadata);
+        let has = |option: &str| options.iter().any(|found| found == option);
+        Self {
+            is_kept: !options.is_empty(),
+            origin: has("originAnnotations"),
+            transformations: has("transformerAnnotations"),
+            managed_by: has("managedByLabel"),
+        }
+    }
+}
+
+/// A build under way.
+pub(crate) struct Build<'a> {
+    pub(crate) tree: &'a FileTree,
+    pub(crate) errors: Vec<RenderError>,
+    pub(crate) warnings: Vec<Warning>,
+    metadata: Metadata,
+    /// The schema of the first layer that brings one, which counts from there on.
+    schema: Option<Arc<Schema>>,
+    /// Whether kustomize would have asked its built-in schema: about a kind whose scope it does not know by heart.
+    asked_schema: bool,
+    options: Options,
+}
+
+static BUILT_IN: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::built_in().clone()));
+
+impl<'a> Build<'a> {
+    /// One of a part of a tree, for which nothing is kept.
+    pub(crate) fn of_part(tree: &'a FileTree) -> Self {
+        Self {
+            tree,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            metadata: Metadata::default(),
+            schema: None,
+            asked_schema: false,
+            options: Options::default(),
+        }
+    }
+
+    /// Builds a directory by itself. `path` is where it lies, seen from the root of the build.
+    fn target(&mut self, target: &Target, path: &str) -> Accumulator {
+        self.accumulate(Accumulator::new(), target, path)
+    }
+
+    /// Builds a directory on top of what is there, which is nothing, or for a component what its parent has.
+    fn accumulate(&mut self, mut gathered: Accumulator, target: &Target, path: &str) -> Accumulator {
+        self.entries(&mut gathered, &target.entries, path);
+        let Some(kustomization) = &target.kustomization else {
+            return gathered;
+        };
+        let layer = Layer {
+            kustomization,
+            files: Files {
+                tree: self.tree,
+                directory: &target.directory,
+            },
+            path,
+            keeps_metadata: self.metadata.is_kept,
+        };
+        layer.configure(&mut gathered, &mut self.errors);
+        self.generate(&mut gathered, &layer);
+        self.run_generators(&mut gathered, target, &layer);
+        for entry in &target.components {
+            if let Found::Base(component) = &entry.found {
+                let below = build_metadata::join(path, &entry.listed.text);
+                self.bring_schema(component);
+                gathered = self.accumulate(gathered, component, &below);
+                gathered.changed();
+                gathered.check_distinct(&mut self.errors);
+            }
+        }
+        let schema = self.schema();
+        layer.transform(&mut gathered, &schema, &mut self.errors);
+        self.run_transformers(&mut gathered, target, &layer);
+        layer.declare_variables(&mut gathered, &mut self.errors);
+        gathered
+    }
+
+    /// Takes the schema of a layer, if it brings one and none before it did.
+    fn bring_schema(&mut self, target: &Target) {
+        let Some(kustomization) = &target.kustomization else {
+            return;
+        };
+        let Some(openapi) = &kustomization.openapi else {
+            return;
+        };
+        let layer = Files {
+            tree: self.tree,
+            directory: &target.directory,
+        };
+        match openapi::schema(openapi, layer, &kustomization.place("openapi"), self.asked_schema) {
+            Ok(schema) if self.schema.is_none() => self.schema = schema,
+            Ok(_) => {}
+            Err(error) => self.errors.push(error),
+        }
+    }
+
+    /// Which lists merge, for the patches of this build.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        self.schema.clone().unwrap_or_else(|| BUILT_IN.clone())
+    }
+
+    /// Adds what files and bases hold.
+    pub(crate) fn entries(&mut self, gathered: &mut Accumulator, entries: &[Entry], path: &str) {
+        for entry in entries {
+            let below = build_metadata::join(path, &entry.listed.text);
+            match &entry.found {
+                Found::File(file) => {
+                    for mut resource in self.file(file) {
+                        if self.metadata.is_kept {
+                            resource.source.origin = Some(Note::of_file(below.clone()));
+                        }
+                        self.errors.extend(gathered.append(resource));
+                    }
+                }
+                Found::Base(base) => {
+                    self.bring_schema(base);
+                    let other = self.target(base, &below);
+                    let place = Place::of_file(base.directory.clone());
+                    gathered.merge(other, &place, &mut self.errors);
+                }
+            }
+        }
+    }
+
+    fn generate(&mut self, gathered: &mut Accumulator, layer: &Layer<'_>) {
+        let kustomization = layer.kustomization;
+        let all = [
+            (Kind::ConfigMap, &kustomization.config_map_generator),
+            (Kind::Secret, &kustomization.secret_generator),
+        ];
+        for (kind, generators) in all {
+            for generator in generators {
+                let place = Place::new(kustomization.file.clone(), generator.position);
+                let global = kustomization.generator_options.as_ref();
+                let options = GeneratorOptions::behind(generator.options.as_ref(), global);
+                let made =
+                    generators::generate(kind, generator, &options, layer.files, &place, &mut self.errors);
+                let Some(mut resource) = made else { continue };
+                if layer.keeps_metadata {
+                    resource.source.origin = Some(layer.note(kind.plugin()));
+                }
+                gathered.absorb(vec![resource], &place, kind.field(), &mut self.errors);
+            }
+        }
+    }
+
+    /// Every object by itself, where a kustomization file is wrong: what it would have changed in them, or how they
+    /// would have met, is not known.
+    fn read_all(&mut self, target: &Target) -> Vec<Object> {
+        let mut objects = Vec::new();
+        for entry in &target.entries {
+            match &entry.found {
+                Found::File(path) => {
+                    let read = self.file(path).into_iter();
+                    objects.extend(read.filter_map(|resource| resource.into_object().ok()));
+                }
+                Found::Base(base) => objects.extend(self.read_all(base)),
+            }
+        }
+        objects
+    }
+
+    fn file(&mut self, path: &TreePath) -> Vec<Resource> {
+        let contents = read::file(self.tree, path, self.options.allows_missing_api_version);
+        self.errors.extend(contents.errors);
+        self.warnings.extend(contents.warnings);
+        let is_unknown = |resource: &Resource| !scope::is_known(resource.gvk());
+        self.asked_schema |= contents.resources.iter().any(is_unknown);
+        contents.resources
+    }
+
+    /// What happens once, at the root.
+    fn finish(&mut self, mut gathered: Accumulator, target: &Target) -> Vec<Object> {
+        let nothing = Kustomization::default();
+        let kustomization = target.kustomization.as_ref().unwrap_or(&nothing);
+        hash::transform(&mut gathered.resources, &mut self.errors);
+        references::follow(&mut gathered.resources, gathered.config.specs(), &mut self.errors);
+        self.resolve_variables(&mut gathered);
+        let mut resources = gathered.resources;
+        resources.retain(|resource| !annotation::is_local(&resource.body));
+        match (&kustomization.sort_options, self.options.order) {
+            (Some(options), _) => {
+                let place = kustomization.place("sortOptions");
+                sort::transform(&mut resources, options, &place, &mut self.errors);
+            }
+            (None, Order::Legacy) => sort::by_default(&mut resources),
+            (None, Order::Input) => {}
+        }
+        let mut objects = Vec::with_capacity(resources.len());
+        for resource in resources {
+            let resource = self.clean(resource);
+            let object = if self.options.allows_missing_api_version {
+                resource.into_any_object()
+            } else {
+                resource.into_object()
+            };
+            match object {
+                Ok(object) => objects.push(object),
+                Err(error) => self.errors.push(RenderError::Object(error)),
+            }
+        }
+        objects
+    }
+
+    /// Takes internal annotations out, and puts in what was asked for.
+    fn clean(&mut self, mut resource: Resource) -> Resource {
+        if self.metadata.managed_by {
+            let (key, value) = build_metadata::MANAGED_BY;
+            put(&mut resource.body, "labels", key, value);
+        }
+        annotation::remove_internal(&mut resource.body);
+        let Metadata {
+            origin,
+            transformations,
+            ..
+        } = self.metadata;
+        for (key, value) in resource.source.annotations(origin, transformations) {
+            put(&mut resource.body, "annotations", key, &value);
+        }
+        if let Err(misshapen) = annotation::to_text(&mut resource.body) {
+            let reference = resource.reference().to_string();
+            self.errors
+                .push(read::shape(resource.origin(), reference, misshapen));
+        }
+        resource
+    }
+}
+
+/// Puts a text into a map of `metadata`.
+fn put(body: &mut Node, field: &str, key: &str, text: &str) {
+    let Some(metadata) = body.as_mapping_mut().and_then(|body| body.get_mut("metadata")) else {
+        return;
+    };
+    let Some(metadata) = metadata.as_mapping_mut() else {
+        return;
+    };
+    let map = metadata
+        .entry(field.to_owned())
+        .or_insert_with(|| Node::plain(Mapping::new()));
+    if let Some(entries) = map.as_mapping_mut() {
+        entries.insert(key.to_owned(), Node::plain(text));
+    }
+}

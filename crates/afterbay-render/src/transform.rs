@@ -1,0 +1,282 @@
+//! The transformers of one layer, in kustomize's order.
+
+use afterbay_manifest::{Place, Position};
+
+use crate::accumulate::Accumulator;
+use crate::affixes::{self, End};
+use crate::build_metadata::{self, Note};
+use crate::config::{Config, Specs};
+use crate::error::RenderError;
+use crate::kustomization::Kustomization;
+use crate::loads::Files;
+use crate::merge::Schema;
+use crate::namespace::{Namespace, Subjects};
+use crate::patches::Patcher;
+use crate::resource::Resource;
+use crate::{configurations, crds, images, labels, replacements, replicas};
+
+/// One kustomization file and where it lies.
+pub(crate) struct Layer<'k> {
+    pub(crate) kustomization: &'k Kustomization,
+    pub(crate) files: Files<'k>,
+    /// Where its directory lies, seen from the root of the build.
+    pub(crate) path: &'k str,
+    /// Whether it is kept which transformers an object went through.
+    pub(crate) keeps_metadata: bool,
+}
+
+impl Layer<'_> {
+    /// The note of a builtin plugin that a field stands for.
+    pub(crate) fn note(&self, plugin: &str) -> Note {
+        let file = build_metadata::join(self.path, self.kustomization.file.file_name());
+        Note::of_builtin(file, plugin)
+    }
+
+    pub(crate) fn place(&self, position: Position) -> Place {
+        Place::new(self.kustomization.file.clone(), position)
+    }
+
+    /// Adds the specs of `configurations` and `crds` to the builtin ones, and all of them to what is there.
+    pub(crate) fn configure(&self, gathered: &mut Accumulator, errors: &mut Vec<RenderError>) {
+        let (mut added, mut own) = (Specs::default(), Config::builtin());
+        for listed in &self.kustomization.configurations {
+            let place = self.place(listed.position);
+            let specs = configurations::read(self.files, &listed.text, &place, errors);
+            self.conflict(added.add(&specs), "configurations", errors);
+            added.sort();
+        }
+        self.conflict(own.add(&added), "configurations", errors);
+        self.conflict(gathered.config.merge(&own), "configurations", errors);
+        for listed in &self.kustomization.crds {
+            let place = self.place(listed.position);
+            let specs = crds::read(self.files, &listed.text, &place, errors);
+            self.conflict(gathered.config.add(&specs), "crds", errors);
+        }
+    }
+
+    fn conflict(&self, result: Result<(), String>, field: &'static str, errors: &mut Vec<RenderError>) {
+        if let Err(problem) = result {
+            errors.push(RenderError::Step {
+                place: self.kustomization.place(field),
+                step: field,
+                problem,
+            });
+        }
+    }
+
+    /// Runs a transformer over every object, and does what follows each.
+    pub(crate) fn step(
+        &self,
+        gathered: &mut Accumulator,
+        note: impl FnOnce() -> Note,
+        transform: impl FnOnce(&mut Vec<Resource>),
+    ) {
+        transform(&mut gathered.resources);
+        gathered.changed();
+        let note = self.keeps_metadata.then(note);
+        for resource in &mut gathered.resources {
+            if !resource.shared.is_empty() {
+                let Resource { shared, body, .. } = resource;
+                shared.settle(body);
+            }
+            resource.refresh();
+            if let Some(note) = &note {
+                resource.source.transformed(note);
+            }
+        }
+    }
+
+    /// Everything that the kustomization file asks for.
+    pub(crate) fn transform(
+        &self,
+        gathered: &mut Accumulator,
+        schema: &Schema,
+        errors: &mut Vec<RenderError>,
+    ) {
+        let config = gathered.config.clone();
+        let (specs, all) = (config.specs(), self.kustomization);
+        self.patches(gathered, schema, errors);
+        if let Some(namespace) = &all.namespace {
+            let namespace_of = Namespace {
+                name: &namespace.text,
+                specs: &specs.namespace,
+                unset_only: false,
+                subjects: Subjects::Default,
+            };
+            let place = self.place(namespace.position);
+            self.step(
+                gathered,
+                || self.note("NamespaceTransformer"),
+                |resources| {
+                    namespace_of.transform(resources, &place, errors);
+                },
+            );
+        }
+        for (affix, end, specs, plugin) in [
+            (
+                &all.name_prefix,
+                End::Front,
+                &specs.name_prefix,
+                "PrefixTransformer",
+            ),
+            (
+                &all.name_suffix,
+                End::Back,
+                &specs.name_suffix,
+                "SuffixTransformer",
+            ),
+        ] {
+            if let Some(affix) = affix {
+                self.step(
+                    gathered,
+                    || self.note(plugin),
+                    |resources| {
+                        affixes::transform(resources, &affix.text, end, specs, errors);
+                    },
+                );
+            }
+        }
+        self.labels(gathered, errors);
+        if !all.common_annotations.is_empty() {
+            self.step(
+                gathered,
+                || self.note("AnnotationsTransformer"),
+                |resources| {
+                    labels::transform(
+                        resources,
+                        &all.common_annotations,
+                        &specs.common_annotations,
+                        errors,
+                    );
+                },
+            );
+        }
+        for entry in &all.patches_json6902 {
+            let patcher = self.patcher("patchesJson6902", entry.position, schema);
+            self.step(
+                gathered,
+                || self.note("PatchJson6902Transformer"),
+                |resources| {
+                    errors.extend(patcher.json(entry, resources).err());
+                },
+            );
+        }
+        for replica in &all.replicas {
+            let place = self.place(replica.position);
+            self.step(
+                gathered,
+                || self.note("ReplicaCountTransformer"),
+                |resources| {
+                    replicas::transform(resources, replica, &specs.replicas, &place, errors);
+                },
+            );
+        }
+        for image in &all.images {
+            self.step(
+                gathered,
+                || self.note("ImageTagTransformer"),
+                |resources| {
+                    images::transform(resources, image, &specs.images, errors);
+                },
+            );
+        }
+        self.replacements(gathered, errors);
+    }
+
+    fn patcher<'p>(&'p self, step: &'static str, position: Position, schema: &'p Schema) -> Patcher<'p> {
+        Patcher {
+            files: self.files,
+            schema,
+            step,
+            place: self.place(position),
+        }
+    }
+
+    /// Those that come before everything else.
+    fn patches(&self, gathered: &mut Accumulator, schema: &Schema, errors: &mut Vec<RenderError>) {
+        let all = self.kustomization;
+        if let Some(first) = all.patches_strategic_merge.first() {
+            let patcher = self.patcher("patchesStrategicMerge", first.position, schema);
+            let texts: Vec<String> = all
+                .patches_strategic_merge
+                .iter()
+                .map(|listed| listed.text.clone())
+                .collect();
+            self.step(
+                gathered,
+                || self.note("PatchStrategicMergeTransformer"),
+                |resources| {
+                    errors.extend(patcher.all_strategic(&texts, "", resources).err());
+                },
+            );
+        }
+        for entry in &all.patches {
+            let patcher = self.patcher("patches", entry.position, schema);
+            self.step(
+                gathered,
+                || self.note("PatchTransformer"),
+                |resources| {
+                    errors.extend(patcher.patch(entry, resources).err());
+                },
+            );
+        }
+    }
+
+    fn replacements(&self, gathered: &mut Accumulator, errors: &mut Vec<RenderError>) {
+        let all = self.kustomization;
+        if all.replacements.is_empty() {
+            return;
+        }
+        let place = all.place("replacements");
+        let list = replacements::expand(&all.replacements, self.files, &place, errors);
+        self.step(
+            gathered,
+            || self.note("ReplacementTransformer"),
+            |resources| {
+                for (replacement, place) in list {
+                    if let Err(problem) = replacements::replace(&replacement, resources) {
+                        let step = "replacements";
+                        errors.push(RenderError::Step { place, step, problem });
+                    }
+                }
+            },
+        );
+    }
+
+    fn labels(&self, gathered: &mut Accumulator, errors: &mut Vec<RenderError>) {
+        let config = gathered.config.clone();
+        let all = self.kustomization;
+        if all.labels.is_empty() && all.common_labels.is_empty() {
+            return;
+        }
+        for label in &all.labels {
+            match labels::specs(label, config.specs()) {
+                Ok(specs) => self.step(
+                    gathered,
+                    || self.note("LabelTransformer"),
+                    |resources| {
+                        labels::transform(resources, &label.pairs, &specs, errors);
+                    },
+                ),
+                Err(problem) => errors.push(RenderError::Step {
+                    place: self.place(label.position),
+                    step: "labels",
+                    problem,
+                }),
+            }
+        }
+        // kustomize runs this one whenever it runs the others, which shows in what it keeps about objects.
+        self.step(
+            gathered,
+            || self.note("LabelTransformer"),
+            |resources| {
+                labels::transform(
+                    resources,
+                    &all.common_labels,
+                    &config.specs().common_labels,
+                    errors,
+                );
+            },
+        );
+    }
+}
