@@ -304,8 +304,14 @@ impl<'a> Build<'a> {
         hash::transform(&mut gathered.resources, &mut self.errors);
         references::follow(&mut gathered.resources, gathered.config.specs(), &mut self.errors);
         self.resolve_variables(&mut gathered);
+        gathered
+            .resources
+            .retain(|resource| !annotation::is_local(&resource.body));
+        // Two that a layer made one of have been named there.
+        if self.errors.is_empty() {
+            gathered.check_distinct(&mut self.errors);
+        }
         let mut resources = gathered.resources;
-        resources.retain(|resource| !annotation::is_local(&resource.body));
         match (&kustomization.sort_options, self.options.order) {
             (Some(options), _) => {
                 let place = kustomization.place("sortOptions");

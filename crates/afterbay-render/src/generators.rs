@@ -95,6 +95,7 @@ pub(crate) fn generate(
     };
     let mut resource = Resource::unchecked(body, origin);
     resource.needs_hash = !options.disable_name_suffix_hash;
+    resource.is_generated = true;
     resource.behavior = match generator.behavior.as_str() {
         "create" => Behavior::Create,
         "replace" => Behavior::Replace,

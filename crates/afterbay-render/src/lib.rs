@@ -31,6 +31,7 @@ mod accumulate;
 mod affixes;
 mod annotation;
 mod arguments;
+mod books;
 mod build;
 mod build_metadata;
 mod config;

@@ -6,6 +6,7 @@ use afterbay_manifest::{File, Node, Place, TreePath};
 
 use crate::annotation;
 use crate::arguments::{Patch, Target};
+use crate::books;
 use crate::error::RenderError;
 use crate::loads::Files;
 use crate::merge::{self, Options, Outcome, Schema};
@@ -289,8 +290,10 @@ impl Patcher<'_> {
                 resource.remember();
             }
             let name = resource.reference();
+            books::open(resource);
             merge::json6902(&mut resource.body, operations)
                 .map_err(|error| self.wrong(format!("{name}: {error}")))?;
+            books::close(resource);
             let Resource { shared, body, .. } = resource;
             shared.forget(body);
             annotation::to_text(body)

@@ -102,19 +102,42 @@ pub(crate) fn replace(replacement: &Replacement, resources: &mut [Resource]) -> 
         Some(targets) if replacement.source.is_some() || replacement.source_value.is_some() => targets,
         _ => return Err("needs a source and targets".to_owned()),
     };
-    let value = match (&replacement.source_value, &replacement.source) {
+    let mut value = match (&replacement.source_value, &replacement.source) {
         (Some(_), Some(_)) => return Err("has source and sourceValue; keep one".to_owned()),
-        (Some(text), None) => Node::plain(text.as_str()),
+        (Some(text), None) => Supply {
+            value: Node::plain(text.as_str()),
+            origin: None,
+        },
         (None, Some(source)) => source_value(source, resources)?,
         (None, None) => return Ok(()),
     };
     targets
         .iter()
-        .try_for_each(|target| fill_target(&value, target, resources))
+        .try_for_each(|target| fill_target(&mut value, target, resources))
 }
 
-fn source_value(source: &ReplacementSource, resources: &[Resource]) -> Result<Node, String> {
-    let is_meant = |resource: &&Resource| {
+/// The value that is put into fields.
+struct Supply {
+    value: Node,
+    /// The object and the field that it is, unless a part of it was taken: if a target is that field, what is put into the
+    /// next one is what stands there then, as in kustomize.
+    origin: Option<(usize, Vec<String>)>,
+}
+
+impl Supply {
+    /// Takes the value again, after an object was changed.
+    fn renew(&mut self, changed: usize, body: &Node) {
+        if let Some((index, steps)) = &self.origin
+            && *index == changed
+            && let Ok(Some(value)) = field_path::lookup(body, steps)
+        {
+            self.value = value.clone();
+        }
+    }
+}
+
+fn source_value(source: &ReplacementSource, resources: &[Resource]) -> Result<Supply, String> {
+    let is_meant = |(_, resource): &(usize, &Resource)| {
         let own = (
             resource.id().kind,
             resource.name(),
@@ -136,7 +159,7 @@ fn source_value(source: &ReplacementSource, resources: &[Resource]) -> Result<No
                 .previous_ids()
                 .any(|id| fits(id.kind, id.name, id.namespace))
     };
-    let mut found = resources.iter().filter(is_meant);
+    let mut found = resources.iter().enumerate().filter(is_meant);
     let name = || {
         let parts = [&source.gvk.kind, &source.namespace, &source.name];
         let parts: Vec<&str> = parts
@@ -146,10 +169,10 @@ fn source_value(source: &ReplacementSource, resources: &[Resource]) -> Result<No
             .collect();
         parts.join("/")
     };
-    let resource = match (found.next(), found.next()) {
-        (Some(resource), None) => resource,
+    let (index, resource) = match (found.next(), found.next()) {
+        (Some(found), None) => found,
         (None, _) => return Err(format!("source: no object is {}", name())),
-        (Some(first), Some(second)) => {
+        (Some((_, first)), Some((_, second))) => {
             return Err(format!(
                 "source: {} may mean {} or {}; say which",
                 name(),
@@ -164,7 +187,8 @@ fn source_value(source: &ReplacementSource, resources: &[Resource]) -> Result<No
         &source.field_path
     };
     let missing = || format!("source: {} has no field {path}", resource.reference());
-    let value = field_path::lookup(&resource.body, &field_path::split(path))
+    let steps = field_path::split(path);
+    let value = field_path::lookup(&resource.body, &steps)
         .map_err(|problem| format!("source: {}: {path}: {problem}", resource.reference()))?
         .ok_or_else(missing)?;
     let is_empty = match &value.value {
@@ -175,7 +199,14 @@ fn source_value(source: &ReplacementSource, resources: &[Resource]) -> Result<No
     if is_empty {
         return Err(missing());
     }
-    part_of(value, source.options.as_ref())
+    let is_whole = source
+        .options
+        .as_ref()
+        .is_none_or(|options| options.delimiter.is_empty());
+    Ok(Supply {
+        value: part_of(value, source.options.as_ref())?,
+        origin: is_whole.then_some((index, steps)),
+    })
 }
 
 /// The part between two delimiters.
@@ -206,7 +237,11 @@ fn part_of(value: &Node, options: Option<&FieldOptions>) -> Result<Node, String>
     })
 }
 
-fn fill_target(value: &Node, target: &ReplacementTarget, resources: &mut [Resource]) -> Result<(), String> {
+fn fill_target(
+    supply: &mut Supply,
+    target: &ReplacementTarget,
+    resources: &mut [Resource],
+) -> Result<(), String> {
     let Some(select) = &target.select else {
         return Err("a target has no select; say which objects it means".to_owned());
     };
@@ -222,7 +257,7 @@ fn fill_target(value: &Node, target: &ReplacementTarget, resources: &mut [Resour
     } else {
         &target.field_paths
     };
-    for resource in resources {
+    for (index, resource) in resources.iter_mut().enumerate() {
         let is_rejected = rejected.iter().any(|rejected| {
             (rejected.asks_metadata() && rejected.selects_metadata(resource))
                 || (!rejected.is_empty() && rejected.selects_any(resource))
@@ -232,8 +267,9 @@ fn fill_target(value: &Node, target: &ReplacementTarget, resources: &mut [Resour
         }
         let name = resource.reference();
         for path in paths {
-            fill_field(value, path, target.options.as_ref(), &mut resource.body)
+            fill_field(&supply.value, path, target.options.as_ref(), &mut resource.body)
                 .map_err(|problem| format!("{name}: {path}: {problem}"))?;
+            supply.renew(index, &resource.body);
         }
         let Resource { shared, body, .. } = resource;
         shared.settle(body);

@@ -1,6 +1,6 @@
 //! An object on its way through the build, with the identities it had before.
 
-use afterbay_manifest::{Gvk, Node, Object, ObjectError, ObjectRef, Origin, Value};
+use afterbay_manifest::{Gvk, Node, Object, ObjectError, ObjectRef, Origin, Position, Value};
 
 use crate::build_metadata::Source;
 use crate::scope;
@@ -72,6 +72,8 @@ pub(crate) struct Resource {
     /// Whether a hash of its content is put behind the name at the end.
     pub(crate) needs_hash: bool,
     pub(crate) behavior: Behavior,
+    /// Whether a generator made it.
+    pub(crate) is_generated: bool,
     /// Names of `vars` that are read from it.
     pub(crate) variables: Vec<String>,
     /// What `buildMetadata` says about it.
@@ -94,6 +96,7 @@ impl Resource {
             suffixes: Vec::new(),
             needs_hash: false,
             behavior: Behavior::default(),
+            is_generated: false,
             variables: Vec::new(),
             source: Source::default(),
             shared: Shared::default(),
@@ -234,6 +237,11 @@ impl Resource {
         self.refresh();
     }
 
+    /// Whether kustomize, which keeps its books in annotations, would have given it annotations by now.
+    pub(crate) fn has_books(&self) -> bool {
+        !self.previous.is_empty() || self.is_generated || self.source.origin.is_some()
+    }
+
     /// Takes over what kustomize takes over from the object that a generated one is merged into or replaces: labels,
     /// annotations, name, namespace and history.
     pub(crate) fn inherit(&mut self, old: &Self) {
@@ -263,7 +271,14 @@ impl Resource {
         self.suffixes.clone_from(&old.suffixes);
         self.needs_hash = self.needs_hash && old.needs_hash;
         self.behavior = old.behavior;
+        self.is_generated = old.is_generated;
         self.variables.clone_from(&old.variables);
+        self.source
+            .transformations
+            .clone_from(&old.source.transformations);
+        if self.source.origin.is_none() {
+            self.source.origin.clone_from(&old.source.origin);
+        }
     }
 
     /// Puts the entries of an object below its own, which win. `stringData` of a Secret counts as the API server counts it.
@@ -328,8 +343,10 @@ pub(crate) fn string_map(body: &Node, keys: &[&str]) -> afterbay_manifest::Mappi
         .flatten()
         .map(|(key, value)| {
             let text = crate::go::node_text(value).unwrap_or_default();
+            // A node of its own: what kustomize copies this way is not held together with other fields any more.
             let node = Node {
                 value: text.into(),
+                position: Position::UNKNOWN,
                 ..value.clone()
             };
             (key.clone(), node)

@@ -1,6 +1,7 @@
 //! Tests of whole builds: against the real kustomize, and of what is refused.
 
 mod conformance;
+mod provenance;
 mod refused;
 mod rules;
 mod streams;
