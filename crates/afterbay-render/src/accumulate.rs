@@ -7,7 +7,7 @@ use afterbay_manifest::Place;
 use crate::arguments::Variable;
 use crate::config::Config;
 use crate::error::RenderError;
-use crate::resource::{Behavior, Resource};
+use crate::resource::{Behavior, Id, Resource};
 
 /// The objects of a layer, in order.
 pub(crate) struct Accumulator {
@@ -16,6 +16,45 @@ pub(crate) struct Accumulator {
     pub(crate) variables: Vec<(Variable, Place)>,
     /// Every object by the identity it has; `None` when identities may have changed.
     index: Option<HashMap<String, usize>>,
+    /// Every object by the identities it has and had.
+    pub(crate) ids: IdIndex,
+}
+
+/// Objects by the identities they have and had, found out when it is asked for and forgotten when one may have changed.
+#[derive(Default)]
+pub(crate) struct IdIndex(Option<HashMap<String, Vec<usize>>>);
+
+impl IdIndex {
+    /// The objects that have or had an identity.
+    pub(crate) fn find(&mut self, resources: &[Resource], id: &Id<'_>) -> &[usize] {
+        let index = self.0.get_or_insert_with(|| {
+            let mut index: HashMap<String, Vec<usize>> = HashMap::with_capacity(resources.len());
+            for (number, resource) in resources.iter().enumerate() {
+                for id in resource.ids() {
+                    let numbers = index.entry(id.key()).or_default();
+                    if numbers.last() != Some(&number) {
+                        numbers.push(number);
+                    }
+                }
+            }
+            index
+        });
+        index.get(&id.key()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Says that identities may have changed.
+    pub(crate) fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    /// Takes note of an object that was added behind all others.
+    fn added(&mut self, number: usize, resource: &Resource) {
+        if let Some(index) = &mut self.0 {
+            for id in resource.ids() {
+                index.entry(id.key()).or_default().push(number);
+            }
+        }
+    }
 }
 
 impl Accumulator {
@@ -25,11 +64,13 @@ impl Accumulator {
             config: Config::nothing(),
             variables: Vec::new(),
             index: None,
+            ids: IdIndex::default(),
         }
     }
 
     /// Says that identities may have changed.
     pub(crate) fn changed(&mut self) {
+        self.ids.forget();
         self.index = None;
     }
 
@@ -45,6 +86,7 @@ impl Accumulator {
             return Some(duplicate(first, &resource));
         }
         index.insert(key, self.resources.len());
+        self.ids.added(self.resources.len(), &resource);
         self.resources.push(resource);
         None
     }
@@ -65,7 +107,7 @@ impl Accumulator {
     pub(crate) fn merge(&mut self, other: Self, place: &Place, errors: &mut Vec<RenderError>) {
         if self.resources.is_empty() {
             self.resources = other.resources;
-            self.index = None;
+            self.changed();
         } else {
             for resource in other.resources {
                 errors.extend(self.append(resource));
@@ -123,14 +165,8 @@ impl Accumulator {
     }
 
     fn absorb_one(&mut self, mut resource: Resource) -> Result<(), Refused> {
-        let id = resource.id();
-        let mut matches = self
-            .resources
-            .iter()
-            .enumerate()
-            .filter(|(_, old)| old.ids().any(|known| known == id))
-            .map(|(index, _)| index);
-        let (first, second) = (matches.next(), matches.next());
+        let found = self.ids.find(&self.resources, &resource.id());
+        let (first, second) = (found.first().copied(), found.get(1).copied());
         let (name, behavior) = (resource.reference(), resource.behavior);
         let changes = matches!(behavior, Behavior::Merge | Behavior::Replace);
         match (first, second) {
@@ -159,6 +195,7 @@ impl Accumulator {
                     }
                 }
                 self.resources[index] = resource;
+                self.changed();
                 Ok(())
             }
         }

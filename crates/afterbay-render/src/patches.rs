@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use afterbay_manifest::{File, Node, Place, TreePath};
 
+use crate::accumulate::Accumulator;
 use crate::annotation;
 use crate::arguments::{Patch, Target};
 use crate::books;
@@ -11,7 +12,7 @@ use crate::error::RenderError;
 use crate::loads::Files;
 use crate::merge::{self, Options, Outcome, Schema};
 use crate::read;
-use crate::resource::{Id, Resource};
+use crate::resource::Resource;
 use crate::select::Selection;
 
 /// What a patch is applied with.
@@ -33,7 +34,7 @@ impl Patcher<'_> {
     }
 
     /// An entry of `patches`.
-    pub(crate) fn patch(&self, entry: &Patch, resources: &mut Vec<Resource>) -> Result<(), RenderError> {
+    pub(crate) fn patch(&self, entry: &Patch, gathered: &mut Accumulator) -> Result<(), RenderError> {
         let Some((patch, source)) = self.read(entry.path.as_str(), entry.text.trim())? else {
             return Ok(());
         };
@@ -47,7 +48,7 @@ impl Patcher<'_> {
                         ))),
                     };
                 };
-                self.merge_selected(object, target, entry, resources)
+                self.merge_selected(object, target, entry, gathered)
             }
             (merge::Patch::Strategic(objects), None) => objects.iter().try_for_each(|object| {
                 self.merge_named(
@@ -56,14 +57,14 @@ impl Patcher<'_> {
                         by_target: false,
                         ..options(entry)
                     },
-                    resources,
+                    gathered,
                 )
             }),
             (merge::Patch::Json(_), None) => Err(self.wrong(format!(
                 "{source} is a list of operations and needs a target; say which objects it changes"
             ))),
             (merge::Patch::Json(operations), Some(target)) => {
-                self.operate(&operations, target, true, resources)
+                self.operate(&operations, target, true, gathered)
             }
         }
     }
@@ -73,7 +74,7 @@ impl Patcher<'_> {
         &self,
         paths: &[String],
         text: &str,
-        resources: &mut Vec<Resource>,
+        gathered: &mut Accumulator,
     ) -> Result<(), RenderError> {
         let mut count = 0;
         for path in paths {
@@ -82,10 +83,10 @@ impl Patcher<'_> {
             } else {
                 (path.as_str(), "")
             };
-            count += self.strategic_text(path, text, resources)?;
+            count += self.strategic_text(path, text, gathered)?;
         }
         if !text.is_empty() {
-            count += self.strategic_text("", text, resources)?;
+            count += self.strategic_text("", text, gathered)?;
         }
         if count == 0 {
             return Err(self.wrong("holds no patch".to_owned()));
@@ -98,7 +99,7 @@ impl Patcher<'_> {
         &self,
         path: &str,
         text: &str,
-        resources: &mut Vec<Resource>,
+        gathered: &mut Accumulator,
     ) -> Result<usize, RenderError> {
         let read = if path.is_empty() {
             Some((self.parse(text, "the patch")?, String::new()))
@@ -112,7 +113,7 @@ impl Patcher<'_> {
                         by_target: true,
                         ..Options::default()
                     };
-                    self.merge_named(object, options, resources)?;
+                    self.merge_named(object, options, gathered)?;
                 }
                 Ok(objects.len())
             }
@@ -124,7 +125,7 @@ impl Patcher<'_> {
     }
 
     /// An entry of `patchesJson6902`.
-    pub(crate) fn json(&self, entry: &Patch, resources: &mut [Resource]) -> Result<(), RenderError> {
+    pub(crate) fn json(&self, entry: &Patch, gathered: &mut Accumulator) -> Result<(), RenderError> {
         let Some(target) = entry.target.as_ref().filter(|target| !target.name.is_empty()) else {
             return Err(self.wrong("has no target.name; say which object it changes".to_owned()));
         };
@@ -132,7 +133,7 @@ impl Patcher<'_> {
             Some((merge::Patch::Json(operations), source)) if operations.is_empty() => {
                 Err(self.wrong(format!("{source} holds no operation")))
             }
-            Some((merge::Patch::Json(operations), _)) => self.operate(&operations, target, false, resources),
+            Some((merge::Patch::Json(operations), _)) => self.operate(&operations, target, false, gathered),
             Some((merge::Patch::Strategic(_), source)) => {
                 Err(self.wrong(format!("{source} is no list of operations; use patches")))
             }
@@ -181,30 +182,26 @@ impl Patcher<'_> {
         object: &Node,
         target: &Target,
         entry: &Patch,
-        resources: &mut Vec<Resource>,
+        gathered: &mut Accumulator,
     ) -> Result<(), RenderError> {
         let selection = self.selection(target)?;
-        let mut result = Vec::with_capacity(resources.len());
-        let mut errors = Ok(());
-        for mut resource in std::mem::take(resources) {
-            let is_kept = if errors.is_ok() && selection.selects(&resource) {
-                match self.merge(object, options(entry), &mut resource) {
-                    Ok(outcome) => outcome == Outcome::Kept,
-                    Err(error) => {
-                        errors = Err(error);
-                        true
-                    }
-                }
+        let mut kept = Vec::with_capacity(gathered.resources.len());
+        let mut result = Ok(());
+        for mut resource in std::mem::take(&mut gathered.resources) {
+            let outcome = if result.is_ok() && selection.selects(&resource) {
+                self.merge(object, options(entry), &mut resource)
             } else {
-                true
+                Ok(Outcome::Kept)
             };
-            if is_kept {
-                result.push(resource);
+            match outcome {
+                Ok(Outcome::Kept) => kept.push(resource),
+                Ok(Outcome::Deleted) => gathered.changed(),
+                Err(error) => result = Err(error),
             }
         }
-        *resources = result;
-        errors?;
-        self.check_distinct(resources)
+        gathered.resources = kept;
+        result?;
+        self.see_changes(options(entry), gathered)
     }
 
     /// Merges into the one object that has or had the identity of the patch.
@@ -212,38 +209,41 @@ impl Patcher<'_> {
         &self,
         object: &Node,
         options: Options,
-        resources: &mut Vec<Resource>,
+        gathered: &mut Accumulator,
     ) -> Result<(), RenderError> {
         let patch = Resource::unchecked(object.clone(), self.nowhere());
-        let wanted = patch.id();
-        let index = self.only(&wanted, &patch, resources)?;
-        let Some(resource) = resources.get_mut(index) else {
+        let index = self.only(&patch, gathered)?;
+        let Some(resource) = gathered.resources.get_mut(index) else {
             return Ok(());
         };
         if self.merge(object, options, resource)? == Outcome::Deleted {
-            resources.remove(index);
+            gathered.resources.remove(index);
+            gathered.changed();
         }
-        if options.by_target {
-            self.check_distinct(resources)
-        } else {
-            Ok(())
-        }
+        self.see_changes(options, gathered)
     }
 
-    fn only(&self, wanted: &Id<'_>, patch: &Resource, resources: &[Resource]) -> Result<usize, RenderError> {
-        let mut found = resources
-            .iter()
-            .enumerate()
-            .filter(|(_, resource)| resource.ids().any(|id| id == *wanted))
-            .map(|(index, _)| index);
-        match (found.next(), found.next()) {
-            (Some(index), None) => Ok(index),
-            (None, _) => Err(self.wrong(format!(
+    /// A patch that may change names or kinds may not give an object the identity of another.
+    fn see_changes(&self, options: Options, gathered: &mut Accumulator) -> Result<(), RenderError> {
+        if !options.allow_name_change && !options.allow_kind_change {
+            return Ok(());
+        }
+        gathered.changed();
+        if options.by_target {
+            return self.check_distinct(&gathered.resources);
+        }
+        Ok(())
+    }
+
+    fn only(&self, patch: &Resource, gathered: &mut Accumulator) -> Result<usize, RenderError> {
+        match gathered.ids.find(&gathered.resources, &patch.id()) {
+            [index] => Ok(*index),
+            [] => Err(self.wrong(format!(
                 "no object is {} with apiVersion {:?}; correct the patch, or give it a target",
                 patch.reference(),
                 patch.gvk().api_version()
             ))),
-            (Some(_), Some(_)) => Err(self.wrong(format!(
+            _ => Err(self.wrong(format!(
                 "more than one object is or was {}; give the patch a target",
                 patch.reference()
             ))),
@@ -269,7 +269,7 @@ impl Patcher<'_> {
         }
         let outcome = merge::apply(&mut resource.body, object, options, self.schema)
             .map_err(|error| self.wrong(format!("{}: {error}", resource.reference())))?;
-        resource.refresh();
+        resource.settle();
         Ok(outcome)
     }
 
@@ -279,13 +279,14 @@ impl Patcher<'_> {
         operations: &[merge::Operation],
         target: &Target,
         remembers: bool,
-        resources: &mut [Resource],
+        gathered: &mut Accumulator,
     ) -> Result<(), RenderError> {
         let selection = self.selection(target)?;
-        for resource in resources
+        let selected = gathered
+            .resources
             .iter_mut()
-            .filter(|resource| selection.selects(resource))
-        {
+            .filter(|resource| selection.selects(resource));
+        for resource in selected {
             if remembers {
                 resource.remember();
             }
@@ -300,6 +301,7 @@ impl Patcher<'_> {
                 .map_err(|misshapen| read::shape(resource.origin(), name.to_string(), misshapen))?;
             resource.refresh();
         }
+        gathered.changed();
         Ok(())
     }
 

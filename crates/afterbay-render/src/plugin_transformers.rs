@@ -3,6 +3,7 @@
 use afterbay_manifest::yaml::Table;
 use afterbay_manifest::{Node, Value};
 
+use crate::accumulate::Accumulator;
 use crate::affixes::{self, End};
 use crate::arguments::{Image, Patch, Replacement, Replica, Target};
 use crate::decode::{Decoder, Mode, TextMap};
@@ -22,10 +23,11 @@ pub(crate) fn transform(
     configuration: &Configuration<'_>,
     files: Files<'_>,
     schema: &Schema,
-    resources: &mut Vec<Resource>,
+    gathered: &mut Accumulator,
     errors: &mut Vec<RenderError>,
 ) {
     let place = &configuration.place;
+    let resources = &mut gathered.resources;
     match configuration.resource.gvk().kind.as_str() {
         "NamespaceTransformer" => namespace(configuration, resources, errors),
         "PrefixTransformer" => affix(configuration, &[End::Front], resources, errors),
@@ -72,7 +74,7 @@ pub(crate) fn transform(
             }
         }
         "PatchTransformer" | "PatchJson6902Transformer" | "PatchStrategicMergeTransformer" => {
-            if let Err(error) = patch(configuration, files, schema, resources, errors) {
+            if let Err(error) = patch(configuration, files, schema, gathered, errors) {
                 errors.push(error);
             }
         }
@@ -167,7 +169,7 @@ fn patch(
     configuration: &Configuration<'_>,
     files: Files<'_>,
     schema: &Schema,
-    resources: &mut Vec<Resource>,
+    gathered: &mut Accumulator,
     errors: &mut Vec<RenderError>,
 ) -> Result<(), RenderError> {
     let mut patcher = Patcher {
@@ -177,7 +179,7 @@ fn patch(
         place: configuration.place.clone(),
     };
     match configuration.resource.gvk().kind.as_str() {
-        "PatchTransformer" => patcher.patch(&plugins::patch(configuration, errors), resources),
+        "PatchTransformer" => patcher.patch(&plugins::patch(configuration, errors), gathered),
         "PatchJson6902Transformer" => {
             patcher.step = "PatchJson6902Transformer";
             let entry = configuration.read(
@@ -189,7 +191,7 @@ fn patch(
                     _ => all.text = decoder.text(value, at),
                 },
             );
-            patcher.json(&entry, resources)
+            patcher.json(&entry, gathered)
         }
         _ => {
             patcher.step = "PatchStrategicMergeTransformer";
@@ -201,7 +203,7 @@ fn patch(
                     _ => all.1 = decoder.text(value, at),
                 },
             );
-            patcher.all_strategic(&paths, &text, resources)
+            patcher.all_strategic(&paths, &text, gathered)
         }
     }
 }

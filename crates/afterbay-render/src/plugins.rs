@@ -217,13 +217,10 @@ impl Build<'_> {
         for resource in self.layer_configurations(&target.transformers, layer, "transformers") {
             let configuration = Configuration::of(&resource);
             let errors = &mut self.errors;
-            layer.step(
-                gathered,
-                || configuration.note(),
-                |resources| {
-                    changed::transform(&configuration, layer.files, &schema, resources, errors);
-                },
-            );
+            changed::transform(&configuration, layer.files, &schema, gathered, errors);
+            gathered.resources.iter_mut().for_each(Resource::settle);
+            gathered.changed();
+            layer.remember(gathered, || configuration.note());
         }
         for resource in self.layer_configurations(&target.validators, layer, "validators") {
             let configuration = Configuration::of(&resource);
@@ -233,13 +230,7 @@ impl Build<'_> {
                 .map(|resource| resource.body.clone())
                 .collect();
             let errors = &mut self.errors;
-            changed::transform(
-                &configuration,
-                layer.files,
-                &schema,
-                &mut gathered.resources,
-                errors,
-            );
+            changed::transform(&configuration, layer.files, &schema, gathered, errors);
             let is_same = before.len() == gathered.resources.len()
                 && before
                     .iter()

@@ -125,6 +125,14 @@ impl Resource {
         }
     }
 
+    /// Does what follows a change: fields that are held together are brought in line, and the identity is read again.
+    pub(crate) fn settle(&mut self) {
+        if !self.shared.is_empty() {
+            self.shared.settle(&mut self.body);
+        }
+        self.refresh();
+    }
+
     /// The object as later stages see it.
     pub(crate) fn into_object(self) -> Result<Object, ObjectError> {
         Object::new(self.body, self.origin)

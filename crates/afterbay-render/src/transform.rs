@@ -72,16 +72,17 @@ impl Layer<'_> {
         transform: impl FnOnce(&mut Vec<Resource>),
     ) {
         transform(&mut gathered.resources);
+        gathered.resources.iter_mut().for_each(Resource::settle);
         gathered.changed();
-        let note = self.keeps_metadata.then(note);
-        for resource in &mut gathered.resources {
-            if !resource.shared.is_empty() {
-                let Resource { shared, body, .. } = resource;
-                shared.settle(body);
-            }
-            resource.refresh();
-            if let Some(note) = &note {
-                resource.source.transformed(note);
+        self.remember(gathered, note);
+    }
+
+    /// Remembers that a transformer went over every object, where that is asked for.
+    pub(crate) fn remember(&self, gathered: &mut Accumulator, note: impl FnOnce() -> Note) {
+        if self.keeps_metadata {
+            let note = note();
+            for resource in &mut gathered.resources {
+                resource.source.transformed(&note);
             }
         }
     }
@@ -153,13 +154,8 @@ impl Layer<'_> {
         }
         for entry in &all.patches_json6902 {
             let patcher = self.patcher("patchesJson6902", entry.position, schema);
-            self.step(
-                gathered,
-                || self.note("PatchJson6902Transformer"),
-                |resources| {
-                    errors.extend(patcher.json(entry, resources).err());
-                },
-            );
+            errors.extend(patcher.json(entry, gathered).err());
+            self.remember(gathered, || self.note("PatchJson6902Transformer"));
         }
         for replica in &all.replicas {
             let place = self.place(replica.position);
@@ -202,23 +198,13 @@ impl Layer<'_> {
                 .iter()
                 .map(|listed| listed.text.clone())
                 .collect();
-            self.step(
-                gathered,
-                || self.note("PatchStrategicMergeTransformer"),
-                |resources| {
-                    errors.extend(patcher.all_strategic(&texts, "", resources).err());
-                },
-            );
+            errors.extend(patcher.all_strategic(&texts, "", gathered).err());
+            self.remember(gathered, || self.note("PatchStrategicMergeTransformer"));
         }
         for entry in &all.patches {
             let patcher = self.patcher("patches", entry.position, schema);
-            self.step(
-                gathered,
-                || self.note("PatchTransformer"),
-                |resources| {
-                    errors.extend(patcher.patch(entry, resources).err());
-                },
-            );
+            errors.extend(patcher.patch(entry, gathered).err());
+            self.remember(gathered, || self.note("PatchTransformer"));
         }
     }
 
