@@ -13,6 +13,7 @@ use afterbay_manifest::{FileTree, Mapping, Node, Object, Place, RenderedSet, Rev
 use crate::accumulate::Accumulator;
 use crate::arguments::GeneratorOptions;
 use crate::build_metadata::{self, Note};
+use crate::config::Config;
 use crate::error::{RenderError, RenderErrors};
 use crate::generators::{self, Kind};
 use crate::kustomization::Kustomization;
@@ -192,8 +193,11 @@ impl<'a> Build<'a> {
                 let below = build_metadata::join(path, &entry.listed.text);
                 self.bring_schema(component);
                 gathered = self.accumulate(gathered, component, &below);
+                // kustomize puts what a component left into an accumulator of its own.
                 gathered.changed();
                 gathered.check_distinct(&mut self.errors);
+                let left = std::mem::replace(&mut gathered.config, Config::nothing());
+                layer.conflict(gathered.config.merge(&left), "components", &mut self.errors);
             }
         }
         let schema = self.schema();

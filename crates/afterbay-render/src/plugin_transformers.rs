@@ -349,6 +349,9 @@ fn add_to_target(value: &str, target: &AdditionTarget, resources: &mut [Resource
 /// Puts a step into a path, at most at its end; an absolute path stays one.
 fn insert_step(path: &str, position: usize, step: &str) -> String {
     let mut steps: Vec<&str> = path.split('/').collect();
+    if path.is_empty() {
+        steps.clear();
+    }
     let is_absolute = path.starts_with('/');
     let position = (position + usize::from(is_absolute)).min(steps.len());
     steps.insert(position, step);
@@ -364,5 +367,6 @@ mod tests {
         assert_eq!(insert_step("/a/b", 0, "x"), "/x/a/b");
         assert_eq!(insert_step("a/b", 1, "x"), "a/x/b");
         assert_eq!(insert_step("a/b", 9, "x"), "a/b/x");
+        assert_eq!(insert_step("", 0, "x"), "x");
     }
 }

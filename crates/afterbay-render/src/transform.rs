@@ -54,7 +54,13 @@ impl Layer<'_> {
         }
     }
 
-    fn conflict(&self, result: Result<(), String>, field: &'static str, errors: &mut Vec<RenderError>) {
+    /// Reports field specs that contradict each other.
+    pub(crate) fn conflict(
+        &self,
+        result: Result<(), String>,
+        field: &'static str,
+        errors: &mut Vec<RenderError>,
+    ) {
         if let Err(problem) = result {
             errors.push(RenderError::Step {
                 place: self.kustomization.place(field),
