@@ -12,6 +12,7 @@ mod hardening;
 mod logging;
 mod masking;
 mod output;
+mod piped;
 mod progress;
 mod stream;
 

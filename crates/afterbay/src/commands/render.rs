@@ -12,6 +12,7 @@ use crate::archive;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::masking::Hide;
+use crate::piped;
 use crate::stream::{self, Reveal};
 
 /// Render a directory of a tar stream to objects, as kustomize does
@@ -71,12 +72,24 @@ impl Render {
         };
         let path = TreePath::parse(&path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let input = stream::input(file.as_deref())?;
-        let archive::Contents { snapshot, opened, .. } =
-            archive::read(&*input).map_err(anyhow::Error::new)?;
+        let archive::Contents {
+            mut snapshot, opened, ..
+        } = archive::read(&*input).map_err(anyhow::Error::new)?;
+        piped::mark(&mut snapshot.tree, &opened);
         let rendered = afterbay_render::render_with(&snapshot.tree, &path, snapshot.revision, options)
             .map_err(RunError::from)?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
+        }
+        let findings = piped::misplaced(&rendered.objects);
+        if !findings.is_empty() {
+            return Err(Failure {
+                exit: Exit::Decrypt,
+                findings,
+                outcome: None,
+                report: None,
+                decrypt: None,
+            });
         }
         let reveal = if reveal {
             Reveal::Everywhere
