@@ -41,6 +41,7 @@ mod decode;
 mod error;
 mod field_path;
 mod fieldspec;
+mod folded;
 mod generate;
 mod generators;
 mod go;

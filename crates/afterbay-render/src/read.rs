@@ -11,6 +11,7 @@ use afterbay_manifest::{
 use crate::annotation;
 use crate::error::{RenderError, an};
 use crate::fieldspec::Misshapen;
+use crate::folded;
 use crate::resource::Resource;
 
 /// What a file held, as far as it could be read.
@@ -136,13 +137,16 @@ pub(crate) fn ambiguous(
 
 impl Contents {
     fn read(&mut self, path: &TreePath, file: &File) {
-        let documents = match file.documents() {
+        let mut documents = match file.documents() {
             Ok(documents) => documents,
             Err(errors) => {
                 self.errors.extend(yaml_errors(path, errors));
                 return;
             }
         };
+        if documents.iter().any(folded::has_any) {
+            documents.to_mut().iter_mut().for_each(folded::refold);
+        }
         // Opened documents were written by us, so only text of the revision can be split in an odd way.
         let pieces = if file.is_opened() {
             documents.len()

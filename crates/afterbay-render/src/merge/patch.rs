@@ -1,5 +1,6 @@
 //! Which of the two kinds of patches a text is: kustomize reads it as both and takes the one that works.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use afterbay_manifest::yaml::{self, Document, Table};
@@ -8,6 +9,7 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 use super::json6902::Operation;
+use crate::folded;
 use crate::read::{Listing, into_list, is_nothing};
 
 /// A patch as read.
@@ -40,7 +42,7 @@ impl Patch {
     pub fn parse(text: &str) -> Result<Self, PatchError> {
         let documents = yaml::parse(text.as_bytes());
         let strategic = match &documents {
-            Ok(documents) => objects(documents),
+            Ok(documents) => objects(&refolded(documents)),
             Err(errors) => Err(first(errors)),
         };
         let json = if text.starts_with('[') {
@@ -59,6 +61,15 @@ impl Patch {
     pub fn of_documents(documents: &[Document]) -> Result<Self, PatchError> {
         decide(objects(documents), yaml_operations(documents))
     }
+}
+
+/// The documents with folded texts as kustomize prints them.
+fn refolded(documents: &[Document]) -> Cow<'_, [Document]> {
+    let mut documents = Cow::Borrowed(documents);
+    if documents.iter().any(folded::has_any) {
+        documents.to_mut().iter_mut().for_each(folded::refold);
+    }
+    documents
 }
 
 fn decide(
