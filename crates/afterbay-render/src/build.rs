@@ -39,7 +39,7 @@ pub enum Order {
 pub struct Options {
     /// In which order objects come. What `sortOptions` of the root says goes before it.
     pub order: Order,
-    /// Whether the directory has to have a kustomization file; without one, Flux's rule makes it up.
+    /// Whether the directory has to have a kustomization file that says something; without one, Flux's rule makes it up.
     pub needs_kustomization: bool,
     /// Whether an object may have no `apiVersion`, which kustomize lets through and no API server takes.
     pub allows_missing_api_version: bool,

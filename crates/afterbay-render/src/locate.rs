@@ -284,7 +284,7 @@ impl<'a> Locator<'a> {
 
     /// kustomize refuses a file that says nothing; Flux makes the build's own one valid, and so empty.
     fn empty(&mut self, file: &TreePath) {
-        if self.visited.is_empty() {
+        if self.visited.is_empty() && !self.needs_file {
             self.warnings.push(Warning {
                 place: Some(Place::of_file(file.clone())),
                 message: "the kustomization file lists nothing, so nothing is built".to_owned(),
