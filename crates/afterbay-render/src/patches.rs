@@ -306,7 +306,7 @@ impl Patcher<'_> {
     }
 
     fn selection(&self, target: &Target) -> Result<Selection, RenderError> {
-        Selection::new(target).map_err(|problem| self.wrong(format!("target: {problem}")))
+        Selection::new(target).map_err(|problem| self.wrong(problem))
     }
 
     /// A patch may not give an object the identity of another.

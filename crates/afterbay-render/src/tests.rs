@@ -3,6 +3,7 @@
 mod conformance;
 mod provenance;
 mod refused;
+mod refused_fields;
 mod rules;
 mod streams;
 
