@@ -6,6 +6,12 @@ use crate::error::{RenderError, RenderErrors};
 use crate::kustomization::{self, Kustomization, Listed};
 use crate::{generate, loads, plugins, read, remote};
 
+/// How deep bases and components may be nested.
+const MAX_DEPTH: usize = 100;
+
+/// How many kustomization files a build may read, each as often as it is listed.
+const MAX_LAYERS: usize = 20_000;
+
 /// The files a build reads, in the order it reads them, each once, symbolic links followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
@@ -144,6 +150,7 @@ pub(crate) fn locate(tree: &FileTree, path: &TreePath, needs_file: bool) -> Loca
         tree,
         visited: Vec::new(),
         needs_file,
+        layers: 0,
         errors: Vec::new(),
         warnings: Vec::new(),
     };
@@ -168,6 +175,8 @@ pub(crate) struct Locator<'a> {
     visited: Vec<TreePath>,
     /// Whether the directory of the build has to have a kustomization file.
     needs_file: bool,
+    /// How many kustomization files were read.
+    layers: usize,
     pub(crate) errors: Vec<RenderError>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -222,11 +231,33 @@ impl<'a> Locator<'a> {
         if sound && kustomization.empty {
             self.empty(&kustomization.file);
         }
-        self.visited.push(directory.clone());
-        self.fill(&mut target, &kustomization);
-        self.visited.pop();
+        if self.may_go_on(&kustomization.file) {
+            self.visited.push(directory.clone());
+            self.fill(&mut target, &kustomization);
+            self.visited.pop();
+        }
         target.kustomization = Some(kustomization);
         target
+    }
+
+    /// Holds a build within its limits: layers that list each other twice double with every layer.
+    fn may_go_on(&mut self, file: &TreePath) -> bool {
+        self.layers += 1;
+        let problem = if self.visited.len() >= MAX_DEPTH {
+            format!("bases and components are nested more than {MAX_DEPTH} deep, which is the limit")
+        } else if self.layers == MAX_LAYERS + 1 {
+            format!(
+                "the build reads more than {MAX_LAYERS} kustomization files, each as often as it is listed, which is the limit"
+            )
+        } else {
+            return self.layers <= MAX_LAYERS;
+        };
+        self.errors.push(RenderError::Step {
+            place: Place::of_file(file.clone()),
+            step: "layers",
+            problem,
+        });
+        false
     }
 
     fn fill(&mut self, target: &mut Target, kustomization: &Kustomization) {

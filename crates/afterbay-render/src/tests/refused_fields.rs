@@ -158,3 +158,42 @@ fn generated_objects_say_which_entry_made_them() {
     let set = build(&files, "a").unwrap();
     assert_eq!(set.objects[0].origin().to_string(), "b/kustomization.yaml:1:22");
 }
+
+#[test]
+fn builds_that_grow_without_end() {
+    let mut doubling = vec![("b0/kustomization.yaml".to_owned(), "namePrefix: a-\n".to_owned())];
+    let mut nested = doubling.clone();
+    for layer in 1..=24 {
+        let below = layer - 1;
+        doubling.push((
+            format!("b{layer}/kustomization.yaml"),
+            format!("resources: [../b{below}, ../b{below}]\n"),
+        ));
+    }
+    for layer in 1..=150 {
+        let below = layer - 1;
+        nested.push((
+            format!("b{layer}/kustomization.yaml"),
+            format!("resources: [../b{below}]\n"),
+        ));
+    }
+    let refused = |files: &[(String, String)], path: &str| {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
+        refusal(&files, path)
+    };
+    let text = refused(&doubling, "b24");
+    assert!(
+        text.ends_with(
+            "reads more than 20000 kustomization files, each as often as it is listed, which is the limit"
+        ),
+        "{text}"
+    );
+    let text = refused(&nested, "b150");
+    assert!(
+        text.ends_with("are nested more than 100 deep, which is the limit"),
+        "{text}"
+    );
+}
