@@ -9,6 +9,7 @@
 //! What is admitted here does no IO, is not async, belongs to no stage, and is used by at least two.
 
 mod finding;
+mod json;
 mod key;
 mod node;
 mod object;
@@ -22,6 +23,7 @@ mod tree;
 pub mod yaml;
 
 pub use finding::Finding;
+pub use json::push_go_json;
 pub use key::{
     Attempt, AwsKmsKey, AzureKeyVaultKey, DataKey, DataKeys, GcpKmsKey, KeyFailure, KeyId, KeyKind,
     KeyRequest, PgpKey, UnsupportedKey, VaultKey, WrappedKey,

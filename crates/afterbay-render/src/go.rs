@@ -1,9 +1,7 @@
 //! What Go's standard library makes of values: text of scalars, and JSON as `encoding/json` writes it.
 
-use std::fmt::Write as _;
-
 use afterbay_manifest::yaml::{self, Style, Table, Text, parse, resolve_scalar};
-use afterbay_manifest::{Node, Scalar, Value};
+use afterbay_manifest::{Node, Scalar, Value, push_go_json};
 
 /// The text of a scalar as a plain YAML scalar has it. The spelling of the file is not kept: `0x10` is `16`.
 pub(crate) fn scalar_text(scalar: &Scalar) -> String {
@@ -178,21 +176,7 @@ fn write_scalar(scalar: &Scalar, out: &mut String) {
 /// A text as `json.Marshal` writes it.
 pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            other => out.push(other),
-        }
-    }
+    text.chars().for_each(|character| push_go_json(out, character));
     out.push('"');
 }
 

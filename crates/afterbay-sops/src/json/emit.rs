@@ -1,10 +1,8 @@
 //! JSON as `sops decrypt` prints it: Go's `encoding/json` with HTML escaping, indented by tabs, comments
 //! left out.
 
-use std::fmt::Write as _;
-
-use afterbay_manifest::Scalar;
 use afterbay_manifest::yaml::{Document, Element, ElementKind, Item, Pair};
+use afterbay_manifest::{Scalar, push_go_json};
 
 use crate::number::json_float;
 
@@ -129,7 +127,7 @@ fn scalar(out: &mut String, value: &Scalar) -> Option<()> {
 
 fn string(out: &mut String, text: &str) {
     out.push('"');
-    text.chars().for_each(|character| escaped(out, character));
+    text.chars().for_each(|character| push_go_json(out, character));
     out.push('"');
 }
 
@@ -145,7 +143,7 @@ fn lossy(out: &mut String, bytes: &[u8]) {
         let (text, tail) = rest.split_at(valid);
         String::from_utf8_lossy(text)
             .chars()
-            .for_each(|character| escaped(out, character));
+            .for_each(|character| push_go_json(out, character));
         rest = match tail {
             [] => &[],
             [_, tail @ ..] => {
@@ -155,21 +153,4 @@ fn lossy(out: &mut String, bytes: &[u8]) {
         };
     }
     out.push('"');
-}
-
-fn escaped(out: &mut String, character: char) {
-    match character {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
-        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-            // Writing to a `String` cannot fail.
-            let _ = write!(out, "\\u{:04x}", u32::from(character));
-        }
-        other => out.push(other),
-    }
 }
