@@ -4,7 +4,7 @@
 use afterbay_manifest::{Mapping, Node, Place, Position, Scalar, TreePath, Value};
 
 use crate::error::{RenderError, an};
-use crate::go;
+use crate::{go, read};
 
 /// Text to text, in the order of the keys, which is Go's order of writing a map.
 pub(crate) type TextMap = std::collections::BTreeMap<String, String>;
@@ -51,7 +51,11 @@ impl<'a> Decoder<'a> {
     }
 
     fn expected(&mut self, node: &Node, field: &str, expected: &str) {
-        let problem = format!("is {} where {expected} is expected", an(node.kind_name()));
+        let problem = if node.provenance.is_plain() {
+            format!("is {} where {expected} is expected", an(node.kind_name()))
+        } else {
+            read::SEALED.to_owned()
+        };
         self.wrong(node, field, problem);
     }
 

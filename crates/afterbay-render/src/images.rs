@@ -104,7 +104,8 @@ fn set_image(node: &mut Node, image: &Image, pattern: &Regex) -> Result<(), Miss
     if !matches!(node.value, Value::Scalar(_)) {
         return Err(Misshapen::expected(node, "text"));
     }
-    if let Some(text) = node.as_plain_str()
+    // A sealed image is one like any other, and what it becomes stays sealed.
+    if let Some(text) = node.expose_str()
         && pattern.is_match(text)
     {
         let new = renamed(text, image);

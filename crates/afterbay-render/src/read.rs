@@ -34,36 +34,20 @@ struct Waiting {
 
 /// Reads a resource file.
 pub(crate) fn file(tree: &FileTree, path: &TreePath, allows_missing_api_version: bool) -> Contents {
-    let mut contents = Contents {
+    let empty = Contents {
         allows_missing_api_version,
         ..Contents::default()
     };
-    match tree.file(path) {
-        Ok((_, file)) if file.is_left_sealed() => {}
-        Ok((real, file)) => contents.read(&real, file),
-        Err(source) => contents.errors.push(RenderError::Target {
-            path: path.clone(),
-            source,
-        }),
-    }
-    contents
+    empty.with_file(tree, path)
 }
 
 /// Reads a file with patches or with configuration of plugins.
 pub(crate) fn patches(tree: &FileTree, path: &TreePath) -> Contents {
-    let mut contents = Contents {
+    let empty = Contents {
         reads_patches: true,
         ..Contents::default()
     };
-    match tree.file(path) {
-        Ok((_, file)) if file.is_left_sealed() => {}
-        Ok((real, file)) => contents.read(&real, file),
-        Err(source) => contents.errors.push(RenderError::Target {
-            path: path.clone(),
-            source,
-        }),
-    }
-    contents
+    empty.with_file(tree, path)
 }
 
 /// The same for a text that stands in a file.
@@ -90,11 +74,31 @@ pub(crate) fn configuration(path: &TreePath, file: &File, table: Table) -> Resul
         return Ok(Node::plain(Scalar::Null));
     };
     match document.resolve(table) {
-        Ok(Some(node)) => Ok(node),
+        Ok(Some(node)) => plain(path, node),
         Ok(None) => Ok(Node::plain(Scalar::Null)),
         Err(errors) => Err(yaml_errors(path, errors).collect()),
     }
 }
+
+/// The value, if no part of it is sealed: what a build does must be open to a reviewer, and is in no message a secret.
+fn plain(path: &TreePath, node: Node) -> Result<Node, Vec<RenderError>> {
+    let mut sealed = None;
+    node.leaves(&mut |key_path, leaf| {
+        if sealed.is_none() && !leaf.provenance.is_plain() {
+            sealed = Some((key_path.to_string(), leaf.position));
+        }
+    });
+    match sealed {
+        None => Ok(node),
+        Some((key_path, position)) => Err(vec![RenderError::Yaml {
+            place: Place::new(path.clone(), position),
+            message: format!("{key_path} {SEALED}"),
+        }]),
+    }
+}
+
+/// What is wrong with a sealed value in what tells a build what to do.
+pub(crate) const SEALED: &str = "is encrypted, and what configures a build must be plain; encrypt objects, patches and generator files only";
 
 /// Whether kustomize takes an entry for objects rather than for the path of a file.
 pub(crate) fn is_inline(text: &str) -> bool {
@@ -136,6 +140,19 @@ pub(crate) fn ambiguous(
 }
 
 impl Contents {
+    /// With what a file holds; one that was left sealed is left out.
+    fn with_file(mut self, tree: &FileTree, path: &TreePath) -> Self {
+        match tree.file(path) {
+            Ok((_, file)) if file.is_left_sealed() => {}
+            Ok((real, file)) => self.read(&real, file),
+            Err(source) => self.errors.push(RenderError::Target {
+                path: path.clone(),
+                source,
+            }),
+        }
+        self
+    }
+
     fn read(&mut self, path: &TreePath, file: &File) {
         let mut documents = match file.documents() {
             Ok(documents) => documents,

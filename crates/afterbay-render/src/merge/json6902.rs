@@ -21,6 +21,8 @@ pub struct Operation {
     path: Option<String>,
     from: Option<String>,
     value: Option<Node>,
+    /// Whether what it does was sealed: then no message repeats it.
+    is_sealed: bool,
 }
 
 /// Why a JSON6902 patch cannot be applied. No message holds a value.
@@ -66,13 +68,32 @@ impl Operation {
                 ));
             }
         };
-        let text = |fields: &Mapping, field: &str| fields.get(field)?.as_plain_str().map(str::to_owned);
+        let text = |fields: &Mapping, field: &str| fields.get(field)?.expose_str().map(str::to_owned);
+        let is_sealed = |field| fields.get(field).is_some_and(|node| !node.provenance.is_plain());
         Ok(Self {
+            is_sealed: ["op", "path", "from"].into_iter().any(is_sealed),
             op: text(&fields, "op"),
             path: text(&fields, "path"),
             from: text(&fields, "from"),
             value: fields.shift_remove("value"),
         })
+    }
+
+    fn error(&self, number: usize, problem: String) -> OperationError {
+        if self.is_sealed {
+            return OperationError {
+                number,
+                op: "encrypted".to_owned(),
+                path: "…".to_owned(),
+                problem: "it does not fit the object; no more is said of what is encrypted".to_owned(),
+            };
+        }
+        OperationError {
+            number,
+            op: self.op.clone().unwrap_or_else(|| "no op".to_owned()),
+            path: self.path.clone().unwrap_or_default(),
+            problem,
+        }
     }
 }
 
@@ -80,12 +101,7 @@ impl Operation {
 pub fn json6902(target: &mut Node, operations: &[Operation]) -> Result<(), OperationError> {
     let mut copied = 0;
     for (index, operation) in operations.iter().enumerate() {
-        run(target, operation, &mut copied).map_err(|problem| OperationError {
-            number: index + 1,
-            op: operation.op.clone().unwrap_or_else(|| "no op".to_owned()),
-            path: operation.path.clone().unwrap_or_default(),
-            problem,
-        })?;
+        run(target, operation, &mut copied).map_err(|problem| operation.error(index + 1, problem))?;
     }
     if target.as_mapping().is_none() {
         return Err(OperationError {

@@ -220,26 +220,35 @@ impl Merger<'_> {
         };
         let mut result = Ok(());
         entries.retain(|key, value| {
-            if result.is_err() {
-                return true;
-            }
             let origin = if with_itself {
                 Origin::Itself
             } else {
                 Origin::Nothing
             };
-            match self.field(key, Some(&mut *value), origin, below) {
-                Ok(out) => {
-                    value.quote_if_ambiguous();
-                    stays(out, value)
-                }
-                Err(error) => {
-                    result = Err(error);
-                    true
-                }
-            }
+            result.is_err() || self.keeps(key, value, origin, below, &mut result)
         });
         result
+    }
+
+    /// Whether a field without a patch of its own stays; an error keeps it and goes into the result.
+    fn keeps(
+        &self,
+        key: &str,
+        value: &mut Node,
+        origin: Origin<'_>,
+        below: Option<Below>,
+        result: &mut Result<(), MergeError>,
+    ) -> bool {
+        match self.field(key, Some(&mut *value), origin, below) {
+            Ok(out) => {
+                value.quote_if_ambiguous();
+                stays(out, value)
+            }
+            Err(error) => {
+                *result = Err(error);
+                true
+            }
+        }
     }
 
     fn both_fields(
@@ -254,19 +263,8 @@ impl Merger<'_> {
         };
         let mut result = Ok(());
         entries.retain(|key, value| {
-            if result.is_err() || changes.contains_key(key) {
-                return true;
-            }
-            match self.field(key, Some(&mut *value), Origin::Nothing, below) {
-                Ok(out) => {
-                    value.quote_if_ambiguous();
-                    stays(out, value)
-                }
-                Err(error) => {
-                    result = Err(error);
-                    true
-                }
-            }
+            let is_done = result.is_err() || changes.contains_key(key);
+            is_done || self.keeps(key, value, Origin::Nothing, below, &mut result)
         });
         result?;
         for (key, change) in changes.iter_mut() {
@@ -407,7 +405,8 @@ fn unknown_directive(position: Position) -> MergeError {
 }
 
 fn directive(said: &Node) -> Option<Directive> {
-    match said.as_plain_str()? {
+    // In a patch that is sealed whole, the directives are sealed too.
+    match said.expose_str()? {
         "merge" => Some(Directive::Merge),
         "replace" => Some(Directive::Replace),
         "delete" => Some(Directive::Delete),
