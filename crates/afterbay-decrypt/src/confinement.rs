@@ -3,27 +3,42 @@
 //! Files are opened before rendering. Without a rule, whoever can edit a kustomization could copy an
 //! opened value into a ConfigMap; in Flux's order only the text `ENC[…]` would be copied.
 
-use afterbay_manifest::{Gvk, KeyPath, Provenance, Sealed, Segment};
+use afterbay_manifest::{Gvk, KeyPath, ObjectRef, Place, Provenance, Sealed, Segment};
 
-use crate::DecryptOptions;
 use crate::overlay::Declarations;
+use crate::{DecryptError, PlacePattern};
+
+/// What there is to say of a value that may not stand where it does. The place is the object's: a value that strayed
+/// brings the line of another file along.
+pub(crate) fn refusal(
+    object: &ObjectRef,
+    place: Place,
+    path: &KeyPath,
+    provenance: &Provenance,
+    declared: &Declarations,
+    allowed: &[PlacePattern],
+) -> Option<DecryptError> {
+    let from = violations(&object.gvk, path, provenance, declared, allowed);
+    (!from.is_empty()).then(|| DecryptError::Unconfined {
+        place,
+        object: object.clone(),
+        path: path.clone(),
+        from,
+    })
+}
 
 /// The sources of a value that may not stand where it does; empty if it may.
-pub(crate) fn violations(
+fn violations(
     gvk: &Gvk,
     path: &KeyPath,
     provenance: &Provenance,
     declared: &Declarations,
-    options: &DecryptOptions,
+    allowed: &[PlacePattern],
 ) -> Vec<Sealed> {
     if provenance.is_plain() || is_secret_data(gvk, path) {
         return Vec::new();
     }
-    if options
-        .allowed_places
-        .iter()
-        .any(|place| place.matches(gvk, path))
-    {
+    if allowed.iter().any(|place| place.matches(gvk, path)) {
         return Vec::new();
     }
     let wrong = provenance

@@ -367,8 +367,7 @@ impl Pass<'_, '_> {
         });
     }
 
-    /// Says so if a value may not stand here. The place is the object's: a value that strayed brings the
-    /// line of another file along.
+    /// Says so if a value may not stand here.
     fn confine(&mut self, provenance: &Provenance) {
         let Run {
             opened,
@@ -376,21 +375,14 @@ impl Pass<'_, '_> {
             errors,
             ..
         } = &mut *self.run;
-        let from = confinement::violations(
-            self.subject.gvk(),
+        errors.extend(confinement::refusal(
+            &self.subject.reference,
+            self.subject.place(Position::UNKNOWN),
             &self.path,
             provenance,
             &opened.declared,
-            options,
-        );
-        if !from.is_empty() {
-            errors.push(DecryptError::Unconfined {
-                place: self.subject.place(Position::UNKNOWN),
-                object: self.subject.reference.clone(),
-                path: self.path.clone(),
-                from,
-            });
-        }
+            &options.allowed_places,
+        ));
     }
 
     /// Counts a leaf and remembers its value for scrubbing.

@@ -9,6 +9,8 @@
 //!                                                                        leftover scan, confinement
 //! ```
 //!
+//! Between two commands of a pipe, [`mark_opened`] and [`PipedFiles::confine`] hold what was opened before to the same rule.
+//!
 //! No IO and no clock: the keys are unwrapped by the caller between the two steps of each pass. What
 //! stays sealed does so by name (annotation, kind, path), and the set says so.
 
@@ -22,9 +24,11 @@ mod head;
 mod leftover;
 mod nested;
 mod objects;
+mod opened_text;
 mod options;
 mod overlay;
 mod pattern;
+mod piped;
 mod report;
 mod scalar;
 mod set;
@@ -42,6 +46,7 @@ pub use objects::{SealedTokens, scan_objects};
 pub use options::{DecryptOptions, MacException, SecretExemption};
 pub use overlay::{FileReport, OpenedFiles, overlay};
 pub use pattern::{KindPattern, PatternError, PlacePattern};
+pub use piped::{PipedFiles, mark_opened};
 pub use report::DecryptReport;
 pub use set::{Counts, DecryptedParts, DecryptedSet};
 

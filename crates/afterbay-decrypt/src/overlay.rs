@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use afterbay_manifest::yaml::{Document, ElementKind};
-use afterbay_manifest::{DataKeys, FileTree, Gvk, Place, SecretBytes, TreeError, TreePath, Warning};
-use afterbay_sops::{MacOutcome, OpenedFile, OpenedPart, SealedFile, SelectionRule};
+use afterbay_manifest::{
+    DataKeys, FileTree, Gvk, Integrity, Place, SecretBytes, TreeError, TreePath, Warning,
+};
+use afterbay_sops::{Format, MacOutcome, OpenedFile, OpenedPart, SealedFile, SelectionRule};
 
 use crate::exemption::Exemptions;
 use crate::scalar::text_bytes;
-use crate::{DecryptError, DecryptOptions, SealedFiles, head};
+use crate::{DecryptError, DecryptOptions, SealedFiles, head, opened_text};
 
 /// What became of one SOPS file, or of one document that is a SOPS file of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +98,8 @@ impl Declarations {
         self.0.get(&(file.clone(), document))
     }
 
-    fn add(&mut self, file: &TreePath, document: &Document) {
+    /// Remembers what a document of a file declared.
+    pub(crate) fn add(&mut self, file: &TreePath, document: &Document) {
         let Some(root) = &document.root else { return };
         let items = head::items(root).into_iter().map(head::gvk).collect();
         let declaration = Declaration {
@@ -148,6 +151,7 @@ impl OpenedFiles {
         content: OpenedFile,
     ) -> Result<(), TreeError> {
         let OpenedFile {
+            format,
             mut documents,
             text,
             provenance,
@@ -155,7 +159,13 @@ impl OpenedFiles {
             warnings,
             ..
         } = content;
-        declassify(sealed, &parts, &mut documents);
+        if format == Format::Binary {
+            // The store holds one value, the text; a build reads what the text says.
+            self.values.extend(documents.iter().flat_map(values_of));
+            (documents, _) = opened_text::documents(sealed.file(), text.expose_bytes(), integrity(&parts));
+        } else {
+            declassify(sealed, &parts, &mut documents);
+        }
         for document in &documents {
             self.declared.add(sealed.file(), document);
             self.values.extend(values_of(document));
@@ -173,6 +183,15 @@ impl OpenedFiles {
         }
         self.warnings.extend(warnings);
         tree.lay_over(sealed.file(), text, documents, provenance)
+    }
+}
+
+/// The weakest of the parts.
+fn integrity(parts: &[OpenedPart]) -> Integrity {
+    if parts.iter().all(|part| part.mac == MacOutcome::Verified) {
+        Integrity::Verified
+    } else {
+        Integrity::MacNotVerified
     }
 }
 

@@ -6,6 +6,6 @@ mod keys;
 mod source;
 
 pub(crate) use cluster::{ClusterArguments, InventoryArguments};
-pub(crate) use decrypt::DecryptArguments;
+pub(crate) use decrypt::{DecryptArguments, PlaceArguments};
 pub(crate) use keys::KeyArguments;
 pub(crate) use source::SourceArguments;

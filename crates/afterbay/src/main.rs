@@ -12,7 +12,6 @@ mod hardening;
 mod logging;
 mod masking;
 mod output;
-mod piped;
 mod progress;
 mod stream;
 

@@ -38,6 +38,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "text in which tokens are looked for",
     ),
     (
+        "crates/afterbay-decrypt/src/overlay.rs",
+        "a text that was sealed as a whole, read as documents",
+    ),
+    (
         "crates/afterbay-keys/src/azure/credentials.rs",
         "secrets and certificates of Azure, for the token request",
     ),
@@ -103,7 +107,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "crates/afterbay-render/src/merge/json6902.rs",
-        "values that a patch tests",
+        "what an encrypted patch does, and values that a patch tests",
     ),
     (
         "crates/afterbay-render/src/merge/list.rs",
@@ -119,7 +123,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "crates/afterbay-render/src/merge/strategic.rs",
-        "kinds of nested objects; whether a null is spelled",
+        "kinds of nested objects; directives; whether a null is spelled",
     ),
     (
         "crates/afterbay-render/src/build_metadata.rs",
@@ -136,6 +140,10 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "crates/afterbay-render/src/go.rs",
         "the content that is hashed, and texts that hold YAML or JSON",
+    ),
+    (
+        "crates/afterbay-render/src/images.rs",
+        "names of images, which stay sealed",
     ),
     ("crates/afterbay-render/src/openapi.rs", "a schema"),
     (

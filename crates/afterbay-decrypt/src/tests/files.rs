@@ -84,6 +84,25 @@ fn a_file_without_rule_keeps_its_names_in_the_open() {
     );
 }
 
+/// The binary store holds one text; what a build reads of it is sealed value by value.
+#[test]
+fn a_text_sealed_as_a_whole_is_read_as_what_it_says() {
+    let set = run(tree_of(&["secret.bin"]), &DecryptOptions::default()).unwrap();
+    let secret = &set.objects()[0];
+    assert_eq!(secret.reference().to_string(), "Secret/apps/text");
+    assert_eq!(
+        sealed_paths(secret),
+        ["metadata.labels.team", "stringData.password"]
+    );
+    assert_eq!(text(secret, &["stringData", "password"]), "c4n4ry-text");
+    assert_eq!((set.counts().sealed, set.counts().mac_not_verified), (2, 0));
+    let scrubbed = set.scrubber().scrub("Secret text: c4n4ry-text, c4n4ry-team");
+    assert!(
+        scrubbed.starts_with("Secret text") && !scrubbed.contains("c4n4ry"),
+        "{scrubbed}"
+    );
+}
+
 #[test]
 fn a_name_that_was_selected_stays_sealed() {
     let tree = tree_of(&["chosen-name.yaml"]);

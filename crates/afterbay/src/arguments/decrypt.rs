@@ -1,7 +1,8 @@
 //! What the operator decides about decryption; a repository cannot.
 
 use afterbay_decrypt::{
-    DecryptOptions, IntegrityPolicy, KindPattern, MacException, MacPolicy, PlacePattern, SecretExemption,
+    DecryptOptions, IntegrityPolicy, KindPattern, MacException, MacPolicy, PatternError, PlacePattern,
+    SecretExemption,
 };
 use afterbay_manifest::TreePath;
 use clap::{Args, ValueEnum};
@@ -38,9 +39,23 @@ pub(crate) struct DecryptArguments {
     #[arg(long)]
     keep_sealed_secrets: bool,
 
+    #[command(flatten)]
+    places: PlaceArguments,
+}
+
+/// Where opened values may end.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArguments {
     /// Where, besides Secrets, an opened value may end, as `Kind:key.path` or `Kind.group:key.path` (can be repeated)
     #[arg(long, value_name = "KIND:PATH")]
     allow_opened_in: Vec<String>,
+}
+
+impl PlaceArguments {
+    /// The places.
+    pub(crate) fn patterns(&self) -> Result<Vec<PlacePattern>, PatternError> {
+        self.allow_opened_in.iter().map(|place| place.parse()).collect()
+    }
 }
 
 /// What to do about the MAC.
@@ -109,9 +124,7 @@ impl DecryptArguments {
         if self.keep_sealed_secrets {
             options.exempt_secrets = SecretExemption::Allowed;
         }
-        for place in &self.allow_opened_in {
-            options.allowed_places.push(place.parse::<PlacePattern>()?);
-        }
+        options.allowed_places = self.places.patterns()?;
         Ok(options)
     }
 }

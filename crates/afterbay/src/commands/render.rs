@@ -9,10 +9,10 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::archive;
+use crate::arguments::PlaceArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::masking::Hide;
-use crate::piped;
 use crate::stream::{self, Reveal};
 
 /// Render a directory of a tar stream to objects, as kustomize does
@@ -33,6 +33,9 @@ pub(crate) struct Render {
     /// Refuse a directory without kustomization file, as kustomize does; Flux builds every manifest below it
     #[arg(long)]
     needs_kustomization: bool,
+
+    #[command(flatten)]
+    places: PlaceArguments,
 
     /// Show the values of Secrets and of files that were opened on a terminal
     #[arg(long)]
@@ -63,8 +66,12 @@ impl Render {
             file,
             order,
             needs_kustomization,
+            places,
             reveal,
         } = self;
+        let allowed = places
+            .patterns()
+            .map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let options = afterbay_render::Options {
             order: order.into(),
             needs_kustomization,
@@ -72,25 +79,17 @@ impl Render {
         };
         let path = TreePath::parse(&path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let input = stream::input(file.as_deref())?;
-        let archive::Contents {
-            mut snapshot, opened, ..
-        } = archive::read(&*input).map_err(anyhow::Error::new)?;
-        piped::mark(&mut snapshot.tree, &opened);
-        let rendered = afterbay_render::render_with(&snapshot.tree, &path, snapshot.revision, options)
-            .map_err(RunError::from)?;
+        let archive::Contents { snapshot, opened, .. } =
+            archive::read(&*input).map_err(anyhow::Error::new)?;
+        let (tree, piped) = afterbay_decrypt::mark_opened(snapshot.tree, &opened);
+        let rendered =
+            afterbay_render::render_with(&tree, &path, snapshot.revision, options).map_err(RunError::from)?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
         }
-        let findings = piped::misplaced(&rendered.objects);
-        if !findings.is_empty() {
-            return Err(Failure {
-                exit: Exit::Decrypt,
-                findings,
-                outcome: None,
-                report: None,
-                decrypt: None,
-            });
-        }
+        piped
+            .confine(&rendered.objects, &allowed)
+            .map_err(RunError::from)?;
         let reveal = if reveal {
             Reveal::Everywhere
         } else {
@@ -112,3 +111,6 @@ impl Render {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
