@@ -36,9 +36,7 @@ fn a_config_map_generated_from_an_encrypted_file_is_refused() {
     let user = objects[0].body().at(&["stringData", "user"]).unwrap().clone();
     let stray = put(config_map(), &["data"], "user", user);
     let result = run_objects(set(vec![stray]), opened, &DecryptOptions::default());
-    insta::assert_snapshot!(errors_of(result), @r#"
-    app.yaml:1:1: ConfigMap/c: data.user holds what was opened from secret.yaml (stringData.user); an opened value may stand only under data or stringData of a v1 Secret, or at the kind and key path where its own file declares it; put it in a Secret, or let the operator allow it (--allow-opened-in ConfigMap:data.user)
-    "#);
+    insta::assert_snapshot!(errors_of(result), @r#"app.yaml:1:1: ConfigMap/c: data.user holds what was opened from secret.yaml (stringData.user); an opened value may stand only under data or stringData of a v1 Secret, or at the kind and key path where its own file declares it; put it in a Secret, or let the operator allow it (--allow-opened-in ConfigMap:data.user)"#);
 }
 
 /// What a generator makes of a whole encrypted file: its text, with the provenance of the file.

@@ -45,9 +45,7 @@ fn the_annotation_of_flux_keeps_an_object_sealed() {
 #[test]
 fn a_secret_stays_sealed_only_where_the_operator_says_so() {
     let files = ["annotated-secret.yaml"];
-    insta::assert_snapshot!(errors_of(run(tree_of(&files), &DecryptOptions::default())), @r#"
-    annotated-secret.yaml:1:1: Secret/stays would stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled), and a v1 Secret cannot: what reads it would get ciphertext; remove the exemption, or let the operator allow it (--keep-sealed-secrets)
-    "#);
+    insta::assert_snapshot!(errors_of(run(tree_of(&files), &DecryptOptions::default())), @r#"annotated-secret.yaml:1:1: Secret/stays would stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled), and a v1 Secret cannot: what reads it would get ciphertext; remove the exemption, or let the operator allow it (--keep-sealed-secrets)"#);
     let allowed = DecryptOptions {
         exempt_secrets: SecretExemption::Allowed,
         ..DecryptOptions::default()
@@ -85,9 +83,7 @@ fn an_operator_can_list_paths() {
 #[test]
 fn a_sops_stream_is_exempt_as_a_whole_or_not_at_all() {
     let stream = format!("{}---\n{}", sealed("annotated.yaml"), sealed("widget.yaml"));
-    insta::assert_snapshot!(errors_of(run(tree(&[("stream.yaml", stream)]), &DecryptOptions::default())), @r#"
-    stream.yaml:1:1: Sealed/stays is to stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled) and other sealed parts of the file are not; move it to a file of its own, because a SOPS file is opened as a whole
-    "#);
+    insta::assert_snapshot!(errors_of(run(tree(&[("stream.yaml", stream)]), &DecryptOptions::default())), @r#"stream.yaml:1:1: Sealed/stays is to stay sealed (annotation kustomize.toolkit.fluxcd.io/decrypt: disabled) and other sealed parts of the file are not; move it to a file of its own, because a SOPS file is opened as a whole"#);
 }
 
 #[test]

@@ -246,9 +246,7 @@ fn a_file_that_is_read_twice_is_opened_once() {
 fn an_input_that_is_not_there_is_named() {
     let missing = TreePath::parse("gone.yaml").unwrap();
     let error = scan(&tree(&[]), [&missing], &DecryptOptions::default()).unwrap_err();
-    insta::assert_snapshot!(error, @r#"
-    gone.yaml: no such file or directory in this revision
-    "#);
+    insta::assert_snapshot!(error, @r#"gone.yaml: no such file or directory in this revision"#);
 }
 
 /// Each failure of each file at once, with the keys tried.

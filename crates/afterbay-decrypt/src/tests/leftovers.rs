@@ -13,9 +13,7 @@ fn left(text: &str) -> String {
 
 #[test]
 fn a_sops_document_that_nobody_opened_is_named_once() {
-    insta::assert_snapshot!(left(&sealed("secret.yaml")), @r#"
-    app.yaml:12:5: Secret/apps/db: sops: the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole: keep it in a file of its own there, open it before (`afterbay decrypt`), or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)
-    "#);
+    insta::assert_snapshot!(left(&sealed("secret.yaml")), @r#"app.yaml:12:5: Secret/apps/db: sops: the metadata of a SOPS file that was not opened; SOPS files are opened where the build reads them whole: keep it in a file of its own there, open it before (`afterbay decrypt`), or keep the object sealed (--keep-sealed-kind, --keep-sealed-path)"#);
 }
 
 #[test]

@@ -112,9 +112,7 @@ fn string_data_is_looked_into_as_well() {
     );
     let binary = vector("binary-all-bytes");
     let rendered = secret("stringData", "raw", str::from_utf8(binary.sealed).unwrap());
-    insta::assert_snapshot!(errors_of(opened(rendered)), @r#"
-    app.yaml:7:8: Secret/apps/s: stringData.raw: the SOPS file in it holds bytes that are not UTF-8, and stringData takes text only; put the file in as base64, under data
-    "#);
+    insta::assert_snapshot!(errors_of(opened(rendered)), @r#"app.yaml:7:8: Secret/apps/s: stringData.raw: the SOPS file in it holds bytes that are not UTF-8, and stringData takes text only; put the file in as base64, under data"#);
 }
 
 #[test]
@@ -145,9 +143,7 @@ fn a_mac_that_does_not_hold_refuses_the_entry_or_marks_it() {
     };
     let set = open(in_data("a.yaml", tampered), fixtures::sops::IDENTITIES, &options).unwrap();
     assert_eq!(set.counts().mac_not_verified, 1);
-    insta::assert_snapshot!(set.warnings()[0].to_string(), @r#"
-    app.yaml:7:11: data["a.yaml"]: a.yaml:30:10: the mac does not match the values: after sops wrote the file (2026-11-24T04:02:13Z) a plain value was changed (it has apiVersion, kind, metadata.name, metadata.namespace, metadata.labels.app, 1 more), or a value was added, removed, moved or emptied
-    "#);
+    insta::assert_snapshot!(set.warnings()[0].to_string(), @r#"app.yaml:7:11: data["a.yaml"]: a.yaml:30:10: the mac does not match the values: after sops wrote the file (2026-11-24T04:02:13Z) a plain value was changed (it has apiVersion, kind, metadata.name, metadata.namespace, metadata.labels.app, 1 more), or a value was added, removed, moved or emptied"#);
 }
 
 #[test]
@@ -174,7 +170,5 @@ fn elsewhere_a_sops_file_is_left_over() {
     assert!(opened(render_text(&text)).is_ok());
     let sealed = str::from_utf8(vector("json-nested").sealed).unwrap();
     let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\ndata:\n  a: {sealed:?}\n");
-    insta::assert_snapshot!(errors_of(opened(render_text(&text))), @r#"
-    app.yaml:6:6: ConfigMap/c: data.a: a whole SOPS file as a value, and those are opened in entries of a v1 Secret only; keep it as a file that the build reads, or put it into a Secret
-    "#);
+    insta::assert_snapshot!(errors_of(opened(render_text(&text))), @r#"app.yaml:6:6: ConfigMap/c: data.a: a whole SOPS file as a value, and those are opened in entries of a v1 Secret only; keep it as a file that the build reads, or put it into a Secret"#);
 }

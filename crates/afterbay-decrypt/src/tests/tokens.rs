@@ -96,9 +96,7 @@ fn a_config_map_with_a_token_is_refused() {
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\ndata:\n  a: {}\n",
         token("aes256")
     );
-    insta::assert_snapshot!(errors_of(opened(render_text(&text))), @r#"
-    app.yaml:6:6: ConfigMap/c: data.a: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator allow it (--eyaml-kind ConfigMap)
-    "#);
+    insta::assert_snapshot!(errors_of(opened(render_text(&text))), @r#"app.yaml:6:6: ConfigMap/c: data.a: ENC[PKCS7,…] is an eyaml token, and those are opened in values of a v1 Secret only; put it in a Secret, or let the operator allow it (--eyaml-kind ConfigMap)"#);
     let options = DecryptOptions {
         eyaml_kinds: vec!["ConfigMap".parse().unwrap()],
         ..DecryptOptions::default()
@@ -139,9 +137,7 @@ fn every_failure_of_an_envelope_has_one_text() {
     .collect();
     texts.dedup();
     assert_eq!(texts.len(), 1, "{texts:#?}");
-    insta::assert_snapshot!(texts[0], @r#"
-    app.yaml:7:6: Secret/apps/s: stringData.a: no RSA key given opens this eyaml token to text: its key is not among those given, or the token is damaged, or it holds bytes that are not UTF-8 (put such a value in as base64, under data)
-    "#);
+    insta::assert_snapshot!(texts[0], @r#"app.yaml:7:6: Secret/apps/s: stringData.a: no RSA key given opens this eyaml token to text: its key is not among those given, or the token is damaged, or it holds bytes that are not UTF-8 (put such a value in as base64, under data)"#);
 }
 
 #[test]
