@@ -136,7 +136,7 @@ impl<'a> Entry<'a> {
         keys: &DataKeys,
         policy: OpenPolicy,
     ) -> Result<OpenedEntry, EntryFailure> {
-        let opened = sealed.open(keys, policy).map_err(EntryFailure::Sops)?;
+        let opened = sealed.clone().open(keys, policy).map_err(EntryFailure::Sops)?;
         let converted = match self.expected() {
             Some(format) if format != sealed.format() => {
                 Some(opened.emit(format).map_err(EntryFailure::Sops)?)

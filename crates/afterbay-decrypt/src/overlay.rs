@@ -6,7 +6,7 @@ use afterbay_manifest::yaml::{Document, ElementKind};
 use afterbay_manifest::{
     DataKeys, FileTree, Gvk, Integrity, Place, SecretBytes, TreeError, TreePath, Warning,
 };
-use afterbay_sops::{Format, MacOutcome, OpenedFile, OpenedPart, SealedFile, SelectionRule};
+use afterbay_sops::{Format, MacOutcome, OpenedFile, OpenedPart, Part, SealedFile, SelectionRule};
 
 use crate::exemption::Exemptions;
 use crate::scalar::text_bytes;
@@ -129,14 +129,15 @@ pub fn overlay(
     for path in &sealed.unusable {
         tree.leave_sealed(path);
     }
-    let usable = |file: &&SealedFile| !sealed.unusable.contains(file.file());
-    for file in sealed.files.iter().filter(usable) {
-        let laid = match file.open(keys, options.policy_for(file.file())) {
-            Ok(content) => opened.lay(&mut tree, file, content).map_err(DecryptError::from),
+    let usable = |file: &SealedFile| !sealed.unusable.contains(file.file());
+    for file in sealed.files.into_iter().filter(usable) {
+        let path = file.file().clone();
+        let laid = match file.open(keys, options.policy_for(&path)) {
+            Ok(content) => opened.lay(&mut tree, content).map_err(DecryptError::from),
             Err(errors) => Err(errors.into()),
         };
         if let Err(error) = laid {
-            tree.leave_sealed(file.file());
+            tree.leave_sealed(&path);
             opened.errors.push(error);
         }
     }
@@ -144,34 +145,30 @@ pub fn overlay(
 }
 
 impl OpenedFiles {
-    fn lay(
-        &mut self,
-        tree: &mut FileTree,
-        sealed: &SealedFile,
-        content: OpenedFile,
-    ) -> Result<(), TreeError> {
+    fn lay(&mut self, tree: &mut FileTree, content: OpenedFile) -> Result<(), TreeError> {
         let OpenedFile {
+            file,
             format,
             mut documents,
+            blocks,
             text,
             provenance,
             parts,
             warnings,
-            ..
         } = content;
         if format == Format::Binary {
             // The store holds one value, the text; a build reads what the text says.
             self.values.extend(documents.iter().flat_map(values_of));
-            (documents, _) = opened_text::documents(sealed.file(), text.expose_bytes(), integrity(&parts));
+            (documents, _) = opened_text::documents(&file, text.expose_bytes(), integrity(&parts));
         } else {
-            declassify(sealed, &parts, &mut documents);
+            declassify(&blocks, &parts, &mut documents);
         }
         for document in &documents {
-            self.declared.add(sealed.file(), document);
+            self.declared.add(&file, document);
             self.values.extend(values_of(document));
         }
         for part in parts {
-            let Some(source) = sealed.parts().get(part.part) else {
+            let Some(source) = blocks.get(part.part) else {
                 continue;
             };
             self.reports.push(FileReport {
@@ -182,7 +179,7 @@ impl OpenedFiles {
             });
         }
         self.warnings.extend(warnings);
-        tree.lay_over(sealed.file(), text, documents, provenance)
+        tree.lay_over(&file, text, documents, provenance)
     }
 }
 
@@ -212,9 +209,9 @@ pub(crate) fn values_of(document: &Document) -> Vec<SecretBytes> {
 
 /// Makes the identity of objects plain where a file encrypts everything. Where its rule selects what is
 /// encrypted, a sealed name was sealed on purpose.
-fn declassify(sealed: &SealedFile, parts: &[OpenedPart], documents: &mut [Document]) {
+fn declassify(blocks: &[Part], parts: &[OpenedPart], documents: &mut [Document]) {
     for part in parts {
-        let rule = sealed.parts().get(part.part).map(|part| &part.metadata.rule);
+        let rule = blocks.get(part.part).map(|part| &part.metadata.rule);
         if !rule.is_some_and(encrypts_everything) {
             continue;
         }

@@ -13,11 +13,11 @@ use crate::timestamp::Timestamp;
 /// How many values aliases may add to a document: what go-yaml decodes before it suspects an attack.
 const MAX_EXPANDED: usize = 400_000;
 
-/// Loads one document; its root is a mapping whose scalars are all [`ElementKind::Opened`] with plain
+/// Loads one document in place; its root becomes a mapping whose scalars are all [`ElementKind::Opened`] with plain
 /// provenance. What is wrong is added to `errors`.
 ///
 /// SOPS runs go-yaml's decoder over the first document only, so in later ones it passes over what only that refuses.
-pub(crate) fn load(file: &TreePath, document: &Document, errors: &mut ErrorList) -> Document {
+pub(crate) fn load(file: &TreePath, document: &mut Document, errors: &mut ErrorList) {
     let mut loader = Loader {
         file,
         is_first: document.index == 0,
@@ -27,13 +27,7 @@ pub(crate) fn load(file: &TreePath, document: &Document, errors: &mut ErrorList)
         depth: 0,
         path: KeyPath::root(),
     };
-    let root = loader.root(document);
-    Document {
-        index: document.index,
-        root: Some(root),
-        comments: Vec::new(),
-        position: document.position,
-    }
+    document.root = Some(loader.root(document));
 }
 
 /// What an alias stands for.
@@ -52,32 +46,33 @@ struct Loader<'a> {
     file: &'a TreePath,
     is_first: bool,
     errors: &'a mut ErrorList,
-    anchors: HashMap<&'a str, Anchor>,
+    anchors: HashMap<Box<str>, Anchor>,
     expanded: usize,
     depth: usize,
     path: KeyPath,
 }
 
-impl<'a> Loader<'a> {
-    fn root(&mut self, document: &'a Document) -> Element {
-        let comments = document.comments.iter().cloned().map(Pair::Comment);
-        let empty = |position| element(ElementKind::Mapping(comments.clone().collect()), position);
-        let Some(root) = &document.root else {
-            return empty(document.position);
+impl Loader<'_> {
+    fn root(&mut self, document: &mut Document) -> Element {
+        let comments = std::mem::take(&mut document.comments);
+        let comments: Vec<Pair> = comments.into_iter().map(Pair::Comment).collect();
+        let Some(root) = document.root.take() else {
+            return element(ElementKind::Mapping(comments), document.position);
         };
+        let position = root.position;
         let loaded = self.element(root);
         match loaded.kind {
             ElementKind::Mapping(mut pairs) => {
                 pairs.splice(..0, comments);
                 element(ElementKind::Mapping(pairs), loaded.position)
             }
-            ElementKind::Opened(Scalar::Null, _) => empty(loaded.position),
+            ElementKind::Opened(Scalar::Null, _) => element(ElementKind::Mapping(comments), loaded.position),
             _ => {
                 self.refuse(
-                    root.position,
+                    position,
                     "the document is not a mapping, which sops needs at the top",
                 );
-                empty(loaded.position)
+                element(ElementKind::Mapping(comments), loaded.position)
             }
         }
     }
@@ -103,30 +98,29 @@ impl<'a> Loader<'a> {
         SopsError::Syntax { place, message }
     }
 
-    fn element(&mut self, source: &'a Element) -> Element {
-        if let Some(anchor) = &source.anchor {
-            self.anchors.insert(anchor, Anchor::Open);
+    fn element(&mut self, source: Element) -> Element {
+        let Element {
+            kind,
+            anchor,
+            tag,
+            position,
+        } = source;
+        if let Some(anchor) = &anchor {
+            self.anchors.insert(anchor.clone(), Anchor::Open);
         }
-        let kind = match &source.kind {
-            ElementKind::Text(text) => self.scalar(text, source),
-            ElementKind::Opened(scalar, provenance) => {
-                ElementKind::Opened(scalar.clone(), provenance.clone())
-            }
+        let kind = match kind {
+            ElementKind::Text(text) => self.scalar(&text, tag.as_deref(), position),
+            ElementKind::Opened(scalar, provenance) => ElementKind::Opened(scalar, provenance),
             ElementKind::Sequence(items) => self.nested(|loader| loader.sequence(items)),
             ElementKind::Mapping(pairs) => self.nested(|loader| loader.mapping(pairs)),
-            ElementKind::Alias(name) => return self.alias(name, source.position),
+            ElementKind::Alias(name) => return self.alias(&name, position),
         };
-        let loaded = element(kind, source.position);
-        if let Some(anchor) = &source.anchor {
+        let loaded = element(kind, position);
+        if let Some(anchor) = anchor {
             let (size, depth) = measure(&loaded);
-            self.anchors.insert(
-                anchor,
-                Anchor::Closed {
-                    target: loaded.clone(),
-                    size,
-                    depth,
-                },
-            );
+            let target = loaded.clone();
+            self.anchors
+                .insert(anchor, Anchor::Closed { target, size, depth });
         }
         loaded
     }
@@ -172,8 +166,8 @@ impl<'a> Loader<'a> {
         nothing
     }
 
-    fn scalar(&mut self, text: &Text, source: &Element) -> ElementKind {
-        let scalar = match yaml::resolve_scalar(Table::Sops, text, source.tag.as_deref()) {
+    fn scalar(&mut self, text: &Text, tag: Option<&str>, position: Position) -> ElementKind {
+        let scalar = match yaml::resolve_scalar(Table::Sops, text, tag) {
             Ok(Scalar::Timestamp(text)) => match Timestamp::parse(&text) {
                 Some(time) => Ok(Scalar::Timestamp(time.with_fraction())),
                 None => Err("a timestamp out of range".to_owned()),
@@ -185,69 +179,61 @@ impl<'a> Loader<'a> {
         };
         let scalar = scalar.unwrap_or_else(|message| {
             let path = self.path.clone();
-            self.refuse_here(source.position, format!("{path}: {message}"));
+            self.refuse_here(position, format!("{path}: {message}"));
             Scalar::Null
         });
         ElementKind::Opened(scalar, Provenance::PLAIN)
     }
 
-    fn sequence(&mut self, items: &'a [Item]) -> ElementKind {
-        let mut loaded = Vec::with_capacity(items.len());
+    fn sequence(&mut self, items: Vec<Item>) -> ElementKind {
         let mut index = 0;
-        for item in items {
-            loaded.push(match item {
-                Item::Comment(comment) => Item::Comment(comment.clone()),
-                Item::Element(source) => {
-                    self.path.push(Segment::Index(index));
-                    index += 1;
-                    let item = self.element(source);
-                    self.path.pop();
-                    Item::Element(item)
-                }
-            });
-        }
-        ElementKind::Sequence(loaded)
+        let load = |item| match item {
+            Item::Comment(comment) => Item::Comment(comment),
+            Item::Element(source) => {
+                self.path.push(Segment::Index(index));
+                index += 1;
+                let item = self.element(source);
+                self.path.pop();
+                Item::Element(item)
+            }
+        };
+        ElementKind::Sequence(items.into_iter().map(load).collect())
     }
 
-    fn mapping(&mut self, pairs: &'a [Pair]) -> ElementKind {
+    fn mapping(&mut self, pairs: Vec<Pair>) -> ElementKind {
         let mut seen = HashSet::with_capacity(pairs.len());
-        let mut loaded = Vec::with_capacity(pairs.len());
-        for pair in pairs {
-            let (key, value) = match pair {
-                Pair::Comment(comment) => {
-                    loaded.push(Pair::Comment(comment.clone()));
-                    continue;
-                }
-                Pair::Entry { key, value } => (key, value),
-            };
-            let Some(name) = self.key(key) else { continue };
-            self.path.push(Segment::Key(name.clone()));
-            if !seen.insert(name.clone()) {
-                let path = self.path.clone();
-                self.refuse_here(
-                    key.position,
-                    format!("{path}: the key stands twice in its map; remove one"),
-                );
-            }
-            let value = self.element(value);
-            if is_merge_key(key) && !can_be_merged(&value) {
-                let path = self.path.clone();
-                self.refuse_here(
-                    key.position,
-                    format!("{path}: `<<` takes a map or a list of maps"),
-                );
-            }
-            self.path.pop();
-            loaded.push(Pair::Entry {
-                key: name_element(name, key),
-                value,
-            });
+        let load = |pair| match pair {
+            Pair::Comment(comment) => Some(Pair::Comment(comment)),
+            Pair::Entry { key, value } => self.entry(key, value, &mut seen),
+        };
+        ElementKind::Mapping(pairs.into_iter().filter_map(load).collect())
+    }
+
+    fn entry(&mut self, key: Element, value: Element, seen: &mut HashSet<Box<str>>) -> Option<Pair> {
+        let (position, style, is_merge_key) = (key.position, style(&key), is_merge_key(&key));
+        let name = self.key(key)?;
+        self.path.push(Segment::Key(name.clone()));
+        if !seen.insert(name.clone()) {
+            let path = self.path.clone();
+            self.refuse_here(
+                position,
+                format!("{path}: the key stands twice in its map; remove one"),
+            );
         }
-        ElementKind::Mapping(loaded)
+        let value = self.element(value);
+        if is_merge_key && !can_be_merged(&value) {
+            let path = self.path.clone();
+            self.refuse_here(position, format!("{path}: `<<` takes a map or a list of maps"));
+        }
+        self.path.pop();
+        // A key as the text it resolved to, in the style it was written in.
+        let key = element(ElementKind::Text(Text { text: name, style }), position);
+        Some(Pair::Entry { key, value })
     }
 
     /// The name that a key is; anything but text is refused.
-    fn key(&mut self, key: &'a Element) -> Option<Box<str>> {
+    fn key(&mut self, key: Element) -> Option<Box<str>> {
+        let place = Place::new(self.file.clone(), key.position);
         let resolved = self.element(key);
         let found = match resolved.kind {
             ElementKind::Opened(Scalar::String(name), _) => return Some(name.into()),
@@ -255,7 +241,6 @@ impl<'a> Loader<'a> {
             ElementKind::Sequence(_) => "list",
             _ => "map",
         };
-        let place = Place::new(self.file.clone(), key.position);
         self.errors.push(SopsError::KeyNotText {
             place,
             path: self.path.clone(),
@@ -301,13 +286,12 @@ fn can_be_merged(value: &Element) -> bool {
     }
 }
 
-/// A key as the text it resolved to, in the style it was written in.
-fn name_element(name: Box<str>, key: &Element) -> Element {
-    let style = match &key.kind {
+/// The style in which a key is written again.
+fn style(key: &Element) -> yaml::Style {
+    match &key.kind {
         ElementKind::Text(text) if key.tag.is_none() => text.style,
         _ => yaml::Style::Double,
-    };
-    element(ElementKind::Text(Text { text: name, style }), key.position)
+    }
 }
 
 /// How many values an element holds, itself included, and how deep they nest.

@@ -41,7 +41,7 @@ use crate::{Format, SopsError, SopsErrors};
 pub use opened::{MacOutcome, MacPolicy, OpenedFile, OpenedPart};
 
 /// A file with SOPS metadata, not yet opened. Holds no plaintext of encrypted values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SealedFile {
     file: TreePath,
     format: Format,
@@ -113,7 +113,7 @@ impl SealedFile {
                 continue;
             }
             if format == Format::Yaml {
-                *document = load(file, document, &mut errors);
+                load(file, document, &mut errors);
             }
             if let Some(part) = part(file, document, single, &mut errors) {
                 match parts.last_mut().filter(|last| last.continues_with(&part)) {

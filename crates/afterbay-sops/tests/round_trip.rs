@@ -397,7 +397,11 @@ fn a_key_of_another_length_is_refused() {
         let mut keys = DataKeys::default();
         let key = sealed.parts()[0].request.groups[0][0].id();
         keys.opened(key, vec![DataKey::new(SecretBytes::new(vec![7; length]))]);
-        let errors = sealed.open(&keys, MacPolicy::Require).unwrap_err().to_string();
+        let errors = sealed
+            .clone()
+            .open(&keys, MacPolicy::Require)
+            .unwrap_err()
+            .to_string();
         assert!(
             errors.contains(&format!(
                 "the data key of age r has {length} bytes where AES-256 takes 32"

@@ -83,7 +83,7 @@ fn learn(path: &TreePath, bytes: &[u8], keys: &DataKeys, secrets: &mut Secrets) 
     let Ok(Some(sealed)) = SealedFile::find(path, Format::of_path(path), bytes) else {
         return 0;
     };
-    if let Ok(opened) = sealed.open(keys, MacPolicy::Off) {
+    if let Ok(opened) = sealed.clone().open(keys, MacPolicy::Off) {
         secrets.opened(&opened, bytes);
     }
     secrets.macs(&sealed, keys)

@@ -74,7 +74,7 @@ fn by_format(said: &mut Said, path: &TreePath, bytes: &[u8], keys: &DataKeys) {
                 (MacPolicy::Warn, IntegrityPolicy::Strict),
                 (MacPolicy::Off, IntegrityPolicy::Sops),
             ] {
-                match sealed.open(keys, OpenPolicy { mac, integrity }) {
+                match sealed.clone().open(keys, OpenPolicy { mac, integrity }) {
                     Ok(opened) => by_store(said, &opened),
                     Err(errors) => said.error(&errors),
                 }

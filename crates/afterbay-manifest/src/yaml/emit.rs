@@ -32,13 +32,17 @@ enum Flavor {
 
 /// What is written: a value in which every leaf is text already, with its comments.
 struct Shape<'a> {
-    /// Comments above it, `#` and line breaks included.
-    head: String,
-    /// Comments behind it.
-    line: String,
-    /// Comments below it.
-    foot: String,
+    /// `None` for most: large files are written as well.
+    comments: Option<Box<Comments>>,
     body: Body<'a>,
+}
+
+/// Comments of a value, `#` and line breaks included.
+#[derive(Default)]
+struct Comments {
+    above: String,
+    behind: String,
+    below: String,
 }
 
 enum Body<'a> {
@@ -65,11 +69,18 @@ enum Want {
 
 impl<'a> Shape<'a> {
     fn new(body: Body<'a>) -> Self {
-        Self {
-            head: String::new(),
-            line: String::new(),
-            foot: String::new(),
-            body,
-        }
+        Self { comments: None, body }
+    }
+
+    fn above(&self) -> &str {
+        self.comments.as_ref().map_or("", |comments| &comments.above)
+    }
+
+    fn behind(&self) -> &str {
+        self.comments.as_ref().map_or("", |comments| &comments.behind)
+    }
+
+    fn below(&self) -> &str {
+        self.comments.as_ref().map_or("", |comments| &comments.below)
     }
 }

@@ -54,6 +54,8 @@ pub struct OpenedFile {
     /// one key `data`. Every scalar of a sealed document is an
     /// [`yaml::ElementKind::Opened`] as SOPS reads it, the plain ones with plain provenance.
     pub documents: Vec<Document>,
+    /// Its `sops` blocks, which [`OpenedPart::part`] counts; never empty.
+    pub blocks: Vec<Part>,
     /// What `sops decrypt` prints.
     pub text: SecretBytes,
     /// Where `text` comes from: each sealed document as a whole.
@@ -67,7 +69,7 @@ pub struct OpenedFile {
 /// The outcome for one part of an opened file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedPart {
-    /// Index into [`SealedFile::parts`].
+    /// Index into [`OpenedFile::blocks`].
     pub part: usize,
     /// Indexes of the documents that it covers.
     pub documents: Vec<usize>,
@@ -98,29 +100,43 @@ impl SealedFile {
     /// policy too.
     ///
     /// `keys` holds what became of [`SealedFile::key_requests`]. Every value that cannot be opened is
-    /// reported, not only the first.
-    pub fn open(&self, keys: &DataKeys, policy: impl Into<OpenPolicy>) -> Result<OpenedFile, SopsErrors> {
+    /// reported, not only the first. What is sealed makes room for what is opened, so a large file is in memory once.
+    pub fn open(mut self, keys: &DataKeys, policy: impl Into<OpenPolicy>) -> Result<OpenedFile, SopsErrors> {
         let OpenPolicy {
             mac: policy,
             integrity,
         } = policy.into();
+        let strict = (integrity == IntegrityPolicy::Strict).then(|| self.findings());
+        let documents = std::mem::take(&mut self.documents);
+        let reading = self.read_as_sops(documents, keys, policy)?;
+        if let Some(found) = strict {
+            self.refuse(found, &reading.found)?;
+        }
+        self.finish(reading)
+    }
+
+    /// As a stream, and only where SOPS refuses that as files.
+    fn read_as_sops(
+        &self,
+        documents: Vec<Document>,
+        keys: &DataKeys,
+        policy: MacPolicy,
+    ) -> Result<Reading, SopsErrors> {
         let ciphers: Vec<Result<Cipher, SopsError>> =
             self.parts.iter().map(|part| cipher(part, keys)).collect();
-        let reading = match (self.parts.as_slice(), ciphers.as_slice()) {
-            ([first, rest @ ..], [cipher, ..]) if first.documents.first() == Some(&0) => match cipher {
-                Ok(cipher) => match self.as_stream(first, cipher, policy) {
-                    Err(errors) if !rest.is_empty() && !errors.only_here => self.as_files(&ciphers, policy),
+        match (self.parts.as_slice(), ciphers.as_slice()) {
+            ([only], [Ok(cipher)]) if only.documents.first() == Some(&0) => {
+                self.as_stream(documents, only, cipher, policy)
+            }
+            ([first, ..], [cipher, ..]) if first.documents.first() == Some(&0) => match cipher {
+                Ok(cipher) => match self.as_stream(documents.clone(), first, cipher, policy) {
+                    Err(errors) if !errors.only_here => self.as_files(documents, &ciphers, policy),
                     outcome => outcome,
                 },
                 Err(_) => Err(self.missing_keys(&ciphers)),
             },
-            _ => self.as_files(&ciphers, policy),
-        };
-        let mut reading = reading?;
-        if integrity == IntegrityPolicy::Strict {
-            self.check_strictly(std::mem::take(&mut reading.found))?;
+            _ => self.as_files(documents, &ciphers, policy),
         }
-        self.finish(reading)
     }
 
     fn missing_keys(&self, ciphers: &[Result<Cipher, SopsError>]) -> SopsErrors {
@@ -133,14 +149,20 @@ impl SealedFile {
     }
 
     /// As SOPS reads it: the block of the first document holds for all.
-    fn as_stream(&self, part: &Part, cipher: &Cipher, policy: MacPolicy) -> Result<Reading, SopsErrors> {
+    fn as_stream(
+        &self,
+        mut documents: Vec<Document>,
+        part: &Part,
+        cipher: &Cipher,
+        policy: MacPolicy,
+    ) -> Result<Reading, SopsErrors> {
         let mut errors = ErrorList::new(&self.file);
-        let load = |document: &Document| match self.format {
-            Format::Yaml => load(&self.file, document, &mut errors),
-            Format::Json | Format::Dotenv | Format::Ini | Format::Binary => document.clone(),
-        };
-        let loaded: Vec<Document> = self.documents.iter().map(load).collect();
-        let mut loaded = errors.finish(loaded)?;
+        if self.format == Format::Yaml {
+            documents
+                .iter_mut()
+                .for_each(|document| load(&self.file, document, &mut errors));
+        }
+        let mut loaded = errors.finish(documents)?;
         let mut warnings = Vec::new();
         let found = other_blocks(&loaded);
         for document in &mut loaded {
@@ -169,12 +191,13 @@ impl SealedFile {
     /// Every document with a block as a file of its own, the others plain.
     fn as_files(
         &self,
+        documents: Vec<Document>,
         ciphers: &[Result<Cipher, SopsError>],
         policy: MacPolicy,
     ) -> Result<Reading, SopsErrors> {
         let mut errors = ErrorList::new(&self.file);
         let mut reading = Reading {
-            documents: self.documents.clone(),
+            documents,
             parts: Vec::new(),
             warnings: Vec::new(),
             found: Vec::new(),
@@ -348,7 +371,7 @@ impl SealedFile {
         plain.into_iter().chain(sealed).collect()
     }
 
-    fn finish(&self, reading: Reading) -> Result<OpenedFile, SopsErrors> {
+    fn finish(self, reading: Reading) -> Result<OpenedFile, SopsErrors> {
         let Reading {
             documents,
             parts,
@@ -362,9 +385,10 @@ impl SealedFile {
         let text = self.text(&documents)?;
         let provenance = self.provenance(&parts);
         Ok(OpenedFile {
-            file: self.file.clone(),
+            file: self.file,
             format: self.format,
             documents,
+            blocks: self.parts,
             text,
             provenance,
             parts,

@@ -11,9 +11,9 @@ use crate::token::has_tail;
 use crate::{Format, SopsError, SopsErrors, StrictFinding};
 
 impl SealedFile {
-    /// Refuses whatever is not as SOPS writes it: what the reading found, and what shows without opening anything.
-    pub(super) fn check_strictly(&self, mut found: Vec<Found>) -> Result<(), SopsErrors> {
-        found.extend(self.found.iter().cloned());
+    /// Whatever is not as SOPS writes it and shows without opening anything.
+    pub(super) fn findings(&self) -> Vec<Found> {
+        let mut found = self.found.clone();
         self.block
             .iter()
             .for_each(|block| integrity::in_block(block, &mut found));
@@ -35,6 +35,12 @@ impl SealedFile {
                 finding: StrictFinding::TextBehindToken,
             });
         }
+        found
+    }
+
+    /// Refuses what was found before anything was opened, and on the way.
+    pub(super) fn refuse(&self, mut found: Vec<Found>, more: &[Found]) -> Result<(), SopsErrors> {
+        found.extend_from_slice(more);
         found.sort_by_key(|found| found.position);
         found.dedup_by_key(|found| (found.position, found.finding));
         let mut errors = ErrorList::new(&self.file);

@@ -171,7 +171,7 @@ impl Decrypt {
         let name = stream::name(Some(&self.file));
         match file.detect(&name, input)? {
             // Exemptions are about what goes to a cluster; who names a file wants it opened.
-            Some(sealed) => file.run(&name, &sealed, ring, options, reveal).await,
+            Some(sealed) => file.run(&name, sealed, ring, options, reveal).await,
             None => self.objects(input, ring, options, reveal).await,
         }
     }

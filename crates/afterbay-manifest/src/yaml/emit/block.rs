@@ -38,7 +38,7 @@ impl Writer {
 
     /// Takes over the comments that come with the start of a value.
     fn announce(&mut self, shape: &Shape<'_>) {
-        replace(&mut self.head, &shape.head);
+        replace(&mut self.head, shape.above());
         if matches!(shape.body, Body::Leaf(_)) {
             self.announce_end(shape, "");
         }
@@ -46,8 +46,8 @@ impl Writer {
 
     /// Takes over the comments that come with the end of a value.
     fn announce_end(&mut self, shape: &Shape<'_>, tail: &str) {
-        replace(&mut self.line, &shape.line);
-        replace(&mut self.foot, &shape.foot);
+        replace(&mut self.line, shape.behind());
+        replace(&mut self.foot, shape.below());
         replace(&mut self.tail, tail);
     }
 
@@ -92,9 +92,9 @@ impl Writer {
         self.indent = Some(self.deeper(within));
         let mut tail = "";
         for (key, value) in entries {
-            replace(&mut self.head, &key.head);
+            replace(&mut self.head, key.above());
             replace(&mut self.tail, tail);
-            tail = &key.foot;
+            tail = key.below();
             self.entry(key, value);
         }
         self.announce_end(shape, tail);

@@ -2,7 +2,7 @@
 
 use super::nodes::{leaf, text};
 use super::writer::Writer;
-use super::{Body, Flavor, Leaf, Shape, Want};
+use super::{Body, Comments, Flavor, Leaf, Shape, Want};
 use crate::yaml::anchors::{self, Aliases};
 use crate::yaml::budget::Budget;
 use crate::yaml::{
@@ -70,7 +70,7 @@ fn shape(document: &Document) -> Result<Shape<'_>, Vec<YamlError>> {
         }
     };
     let comments: Vec<&Comment> = document.comments.iter().collect();
-    add(&mut shape.head, &comments);
+    add(&mut shape, |at| &mut at.above, &comments);
     Ok(shape)
 }
 
@@ -158,21 +158,21 @@ impl<'d> Reader<'d> {
                 Item::Comment(comment) => waiting.take(comment),
                 Item::Element(element) => {
                     let mut shape = self.value(element, depth + 1);
-                    let above = if shapes.is_empty() {
-                        &mut whole.head
-                    } else {
-                        &mut shape.head
-                    };
-                    add(above, &std::mem::take(&mut waiting.above));
-                    add(&mut shape.line, &std::mem::take(&mut waiting.inline));
+                    let above = if shapes.is_empty() { &mut whole } else { &mut shape };
+                    add(above, |at| &mut at.above, &std::mem::take(&mut waiting.above));
+                    add(
+                        &mut shape,
+                        |at| &mut at.behind,
+                        &std::mem::take(&mut waiting.inline),
+                    );
                     shapes.push(shape);
                 }
             }
         }
         let left = waiting.left();
         match shapes.last_mut() {
-            Some(last) => add(&mut last.foot, &left),
-            None => add(&mut whole.head, &left),
+            Some(last) => add(last, |at| &mut at.below, &left),
+            None => add(&mut whole, |at| &mut at.above, &left),
         }
         whole.body = Body::Sequence(shapes);
         whole
@@ -188,21 +188,21 @@ impl<'d> Reader<'d> {
                 Pair::Entry { key, value } => {
                     let mut key = self.key(key);
                     let mut value = self.value(value, depth + 1);
-                    let above = if shapes.is_empty() {
-                        &mut whole.head
-                    } else {
-                        &mut key.head
-                    };
-                    add(above, &std::mem::take(&mut waiting.above));
-                    add(&mut value.line, &std::mem::take(&mut waiting.inline));
+                    let above = if shapes.is_empty() { &mut whole } else { &mut key };
+                    add(above, |at| &mut at.above, &std::mem::take(&mut waiting.above));
+                    add(
+                        &mut value,
+                        |at| &mut at.behind,
+                        &std::mem::take(&mut waiting.inline),
+                    );
                     shapes.push((key, value));
                 }
             }
         }
         let left = waiting.left();
         match shapes.last_mut() {
-            Some((key, _)) => add(&mut key.foot, &left),
-            None => add(&mut whole.head, &left),
+            Some((key, _)) => add(key, |at| &mut at.below, &left),
+            None => add(&mut whole, |at| &mut at.above, &left),
         }
         whole.body = Body::Mapping(shapes);
         whole
@@ -251,7 +251,11 @@ impl<'d> Waiting<'d> {
 }
 
 /// Puts comments before those that are there. One of several lines, which only other formats have, becomes several.
-fn add(there: &mut String, comments: &[&Comment]) {
+fn add(shape: &mut Shape<'_>, at: fn(&mut Comments) -> &mut String, comments: &[&Comment]) {
+    if comments.is_empty() {
+        return;
+    }
+    let there = at(shape.comments.get_or_insert_default());
     let mut lines: Vec<String> = Vec::with_capacity(comments.len());
     for comment in comments {
         for (index, line) in comment.text.split('\n').enumerate() {

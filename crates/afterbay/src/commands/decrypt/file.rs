@@ -152,7 +152,7 @@ impl FileOptions {
     pub(super) async fn run(
         &self,
         name: &TreePath,
-        sealed: &SealedFile,
+        sealed: SealedFile,
         ring: &KeyRing,
         options: &DecryptOptions,
         reveal: Reveal,
@@ -165,26 +165,21 @@ impl FileOptions {
             .open(&keys, options.policy_for(name))
             .map_err(|errors| failure(&errors))?;
         output::warnings(&opened.warnings);
-        let text = self.text(name, sealed, &opened)?;
+        let text = self.text(name, &opened)?;
         let text = text.as_ref().unwrap_or(&opened.text);
         Ok(self.write(text)?)
     }
 
     /// What is printed when it is not the whole file in its own store.
-    fn text(
-        &self,
-        name: &TreePath,
-        sealed: &SealedFile,
-        opened: &OpenedFile,
-    ) -> Result<Option<SecretBytes>, Failure> {
-        let format = self.format(name, sealed.format());
+    fn text(&self, name: &TreePath, opened: &OpenedFile) -> Result<Option<SecretBytes>, Failure> {
+        let format = self.format(name, opened.format);
         if let Some(path) = &self.extract {
             return opened
                 .extract(path, format)
                 .map(Some)
                 .map_err(|error| not_extracted(&error));
         }
-        if format == sealed.format() {
+        if format == opened.format {
             return Ok(None);
         }
         opened.emit(format).map(Some).map_err(|errors| failure(&errors))
