@@ -32,7 +32,7 @@ pub enum WrappedKey {
         /// Length of the content key in bytes, which the content cipher tells.
         key_length: usize,
     },
-    /// A key that is recognised and cannot be used.
+    /// A key that is recognized and cannot be used.
     Unsupported(UnsupportedKey),
 }
 
@@ -149,7 +149,7 @@ pub struct VaultKey {
     pub ciphertext: String,
 }
 
-/// A key that is recognised and cannot be used.
+/// A key that is recognized and cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnsupportedKey {
     /// What it is.

@@ -21,7 +21,7 @@ pub const REDACTED: &str = "[REDACTED]";
 /// A form shorter than this is not searched for: it would be found by chance.
 const SHORTEST: usize = 6;
 
-/// A piece of a value this long is enough to recognise it, so that a text cut in the middle of a
+/// A piece of a value this long is enough to recognize it, so that a text cut in the middle of a
 /// value shows at most eleven bytes of it.
 const PIECE: usize = 12;
 

@@ -339,7 +339,7 @@ impl Walk<'_> {
     fn comment_of_map(&mut self, comment: &mut Comment) {
         match self.open_comment(comment) {
             None => {}
-            // A comment that is labelled as text counts into the MAC, as in SOPS.
+            // A comment that is labeled as text counts into the MAC, as in SOPS.
             Some(Plain::Scalar(scalar @ Scalar::String(_))) => {
                 self.mac.update(&scalar);
                 if let Scalar::String(text) = scalar {
@@ -400,10 +400,10 @@ impl Walk<'_> {
             opened => opened.ok(),
         };
         if let Some(opened) = opened {
-            let is_labelled = comment.text.is_empty() || is_comment(&opened);
+            let is_labeled = comment.text.is_empty() || is_comment(&opened);
             let oddity = opened
                 .oddity
-                .or_else(|| (!is_labelled).then_some(StrictFinding::Label));
+                .or_else(|| (!is_labeled).then_some(StrictFinding::Label));
             self.note(comment.position, oddity);
             return Some(opened.plain);
         }
