@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::counts::Counts;
-use crate::flags::{Ci, Cluster, Conformance, Differential, E2e, Reference};
+use crate::flags::{Ci, Cluster, Compared, Conformance, Differential, E2e, Reference};
 use crate::shell::{cargo, check, find_program, root, target};
 use crate::{conformance, differential, e2e, tidy};
 
@@ -213,14 +213,20 @@ fn test_result(line: &str) -> Option<Counts> {
     })
 }
 
-/// As many documents as fit; the record of a long run is in CONTRIBUTING.md.
+/// As many documents and trees as fit; the record of long runs is in CONTRIBUTING.md.
 fn differential() -> anyhow::Result<Outcome> {
-    let flags = Differential {
-        count: 200,
-        seed: 1,
-        format: None,
-    };
-    differential::run(&flags).map(Outcome::Done)
+    let mut counts = Counts::default();
+    for compared in [Compared::Sops, Compared::Render] {
+        counts += differential::run(&Differential {
+            compared,
+            count: 200,
+            seed: 1,
+            format: None,
+            only: None,
+            shrink: 3,
+        })?;
+    }
+    Ok(Outcome::Done(counts))
 }
 
 /// Whether the product redacts; without it, the canary scenario has to find the canary.

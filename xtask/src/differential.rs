@@ -1,79 +1,81 @@
-//! `cargo xtask differential`: documents made at random, sealed by the real `sops`, then opened by `sops` and by the
-//! product; the two must print the same bytes.
+//! `cargo xtask differential`: inputs made at random, through the product and through the real program it has to equal.
+//!
+//! - `sops`: documents that `sops` seals, opened by both.
+//! - `render`: trees of kustomizations, built by both.
+//!
+//! The same seed makes the same inputs. What differs stays under `target/differential/SEED`.
 
-mod document;
-mod generator;
 mod random;
-mod yaml;
+mod render;
+mod sops;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
 use crate::counts::Counts;
-use crate::flags::Differential;
-use crate::shell::{cargo, check, root, target};
-use crate::tools;
-use document::Document;
+use crate::flags::{Compared, Differential};
 
-pub(crate) use document::Format;
+pub(crate) use sops::Format;
 
-/// What became of one document.
+/// What became of one input.
 enum Verdict {
-    /// Both printed the same.
+    /// Both made the same of it.
     Same,
-    /// `sops` cannot seal it, so there is nothing to open.
-    NotSealed,
-    /// `sops` cannot open what it sealed itself, and the product does.
-    OpenedHereOnly,
-    /// Neither opens what `sops` sealed.
-    OpenedNowhere,
-    /// They differ; what is left of it is in the folder.
+    /// They are not the same in a way that is right; the reason.
+    Right(&'static str),
+    /// There is nothing to compare; the reason.
+    Without(&'static str),
+    /// They differ; how, and where it is kept.
     Differs(String),
+}
+
+/// What is compared.
+trait Comparison: Sync {
+    /// How much of a hundred inputs has to be comparable for a run to say something.
+    const COMPARABLE: usize;
+
+    /// Makes the input of a number and compares what both make of it.
+    fn compare(&self, number: usize) -> anyhow::Result<Verdict>;
+
+    /// Removes what a run without differences leaves.
+    fn clear(&self) -> anyhow::Result<()>;
 }
 
 /// Tallies of a run.
 #[derive(Default)]
 struct Tally {
     same: usize,
-    not_sealed: usize,
-    opened_here_only: usize,
-    opened_nowhere: usize,
-    differences: Vec<String>,
+    right: BTreeMap<&'static str, usize>,
+    without: BTreeMap<&'static str, usize>,
+    differences: BTreeMap<usize, String>,
 }
 
-/// What a run needs to know.
-struct Run {
-    afterbay: PathBuf,
-    sops: PathBuf,
-    identity: PathBuf,
-    recipient: String,
-    folder: PathBuf,
-}
-
-/// Makes and compares as many documents as asked. Every document that was compared counts as one check.
+/// Makes and compares as many inputs as asked. Every input that was compared counts as one check.
 pub(crate) fn run(flags: &Differential) -> anyhow::Result<Counts> {
-    let run = Run::prepare(flags.seed)?;
-    let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));
+    match flags.compared {
+        Compared::Sops => compare_all(&sops::Run::prepare(flags)?, flags),
+        Compared::Render => compare_all(&render::Run::prepare(flags)?, flags),
+    }
+}
+
+fn compare_all<C: Comparison>(comparison: &C, flags: &Differential) -> anyhow::Result<Counts> {
+    let (first, end) = flags.only.map_or((0, flags.count), |only| (only, only + 1));
+    let (next, tally) = (AtomicUsize::new(first), Mutex::new(Tally::default()));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let work = || -> anyhow::Result<()> {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= flags.count {
+                if number >= end {
                     return Ok(());
                 }
-                let document = generator::document(flags.seed, number, flags.format);
-                let verdict = run.compare(number, &document)?;
-                tally
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .add(number, &document, verdict);
+                let verdict = comparison.compare(number)?;
+                let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                tally.add(number, verdict);
             }
         };
         let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
@@ -84,132 +86,46 @@ pub(crate) fn run(flags: &Differential) -> anyhow::Result<Counts> {
         })
     })?;
     let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for difference in &tally.differences {
-        println!("{difference}");
-    }
-    println!(
-        "seed {}: {} the same, {} that sops does not seal, {} that only the product opens, {} that neither opens",
-        flags.seed, tally.same, tally.not_sealed, tally.opened_here_only, tally.opened_nowhere
-    );
-    let compared = tally.passed() + tally.differences.len();
+    tally.print(flags.seed);
+    let compared = tally.compared();
     ensure!(
-        compared * 10 >= flags.count * 9,
-        "only {compared} of {} documents could be compared; the generator makes too much that sops refuses",
-        flags.count
+        compared * 100 >= (end - first) * C::COMPARABLE || flags.only.is_some(),
+        "only {compared} of {} inputs could be compared; the generator makes too much that is refused",
+        end - first
     );
     if tally.differences.is_empty() {
-        fs::remove_dir_all(&run.folder)?;
+        comparison.clear()?;
     }
     Ok(Counts {
-        passed: tally.passed(),
+        passed: compared - tally.differences.len(),
         failed: tally.differences.len(),
         skipped: 0,
     })
 }
 
 impl Tally {
-    /// How many were compared and do not differ.
-    fn passed(&self) -> usize {
-        self.same + self.opened_here_only + self.opened_nowhere
-    }
-
-    fn add(&mut self, number: usize, document: &Document, verdict: Verdict) {
+    fn add(&mut self, number: usize, verdict: Verdict) {
         match verdict {
             Verdict::Same => self.same += 1,
-            Verdict::NotSealed => self.not_sealed += 1,
-            Verdict::OpenedHereOnly => self.opened_here_only += 1,
-            Verdict::OpenedNowhere => self.opened_nowhere += 1,
+            Verdict::Right(reason) => *self.right.entry(reason).or_default() += 1,
+            Verdict::Without(reason) => *self.without.entry(reason).or_default() += 1,
             Verdict::Differs(how) => {
-                let kind = document.format.as_str();
-                self.differences
-                    .push(format!("document {number} ({kind}): {how}"));
+                self.differences.insert(number, how);
             }
         }
     }
-}
 
-impl Run {
-    fn prepare(seed: u64) -> anyhow::Result<Self> {
-        tools::ensure(&["sops"])?;
-        check(&mut cargo([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "afterbay",
-        ]))?;
-        let identity = root().join("fixtures/keys/age.txt");
-        let identities = fs::read_to_string(&identity)?;
-        let recipient = identities
-            .lines()
-            .find_map(|line| line.strip_prefix("# public key: "))
-            .context("the identity file names no public key")?;
-        let folder = root().join(format!("target/differential/{seed}"));
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(folder.join("home"))?;
-        Ok(Self {
-            afterbay: target().join("debug/afterbay"),
-            sops: tools::folder().join("sops"),
-            recipient: recipient.to_owned(),
-            identity,
-            folder,
-        })
+    fn compared(&self) -> usize {
+        self.same + self.right.values().sum::<usize>() + self.differences.len()
     }
 
-    fn compare(&self, number: usize, document: &Document) -> anyhow::Result<Verdict> {
-        let folder = self.folder.join(number.to_string());
-        fs::create_dir_all(&folder)?;
-        let extension = document.format.extension();
-        let (plain, sealed) = (
-            folder.join(format!("plain.{extension}")),
-            folder.join(format!("sealed.{extension}")),
-        );
-        fs::write(&plain, &document.text)?;
-        let config = folder.join("sops.yaml");
-        fs::write(&config, document.configuration(&self.recipient))?;
-        let encrypt = self.output(
-            Command::new(&self.sops)
-                .arg("--config")
-                .arg(&config)
-                .arg("encrypt")
-                .arg(&plain),
-        )?;
-        if !encrypt.status.success() {
-            fs::remove_dir_all(&folder)?;
-            return Ok(Verdict::NotSealed);
+    fn print(&self, seed: u64) {
+        for (number, difference) in &self.differences {
+            println!("{number}: {difference}");
         }
-        fs::write(&sealed, encrypt.stdout)?;
-        let decrypt = |program: &Path| self.output(Command::new(program).arg("decrypt").arg(&sealed));
-        let (theirs, ours) = (decrypt(&self.sops)?, decrypt(&self.afterbay)?);
-        let verdict = match (theirs.status.success(), ours.status.success()) {
-            (true, true) if theirs.stdout == ours.stdout => Verdict::Same,
-            (true, true) => Verdict::Differs(format!("another output, see {}", folder.display())),
-            (true, false) => Verdict::Differs(format!(
-                "sops opens it: {}, see {}",
-                String::from_utf8_lossy(&ours.stderr).trim(),
-                folder.display()
-            )),
-            (false, true) => Verdict::OpenedHereOnly,
-            (false, false) => Verdict::OpenedNowhere,
-        };
-        if let Verdict::Differs(_) = verdict {
-            fs::write(folder.join("sops.out"), theirs.stdout)?;
-            fs::write(folder.join("afterbay.out"), ours.stdout)?;
-        } else {
-            fs::remove_dir_all(&folder)?;
+        println!("seed {seed}: {} the same", self.same);
+        for (reason, count) in self.right.iter().chain(&self.without) {
+            println!("  {count} {reason}");
         }
-        Ok(verdict)
-    }
-
-    /// Runs a program that sees the identity and nothing else of this machine.
-    fn output(&self, command: &mut Command) -> anyhow::Result<Output> {
-        command
-            .env_clear()
-            .env("HOME", self.folder.join("home"))
-            .env("SOPS_AGE_KEY_FILE", &self.identity)
-            .output()
-            .with_context(|| format!("cannot start {}", command.get_program().display()))
     }
 }

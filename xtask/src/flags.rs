@@ -25,7 +25,7 @@ pub(crate) enum Task {
     Conformance(Conformance),
     /// A cluster, a KMS and a sample repository: applies it, changes a secret, applies again
     Demo(Demo),
-    /// Documents made at random, opened by the product and by the real `sops`
+    /// Inputs made at random, through the product and through the real `sops` or `kustomize`
     Differential(Differential),
     /// The end-to-end scenarios against a real API server and a KMS emulator
     E2e(E2e),
@@ -112,7 +112,11 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Differential {
-    /// How many documents
+    /// What is compared
+    #[arg(value_enum, default_value_t = Compared::Sops)]
+    pub(crate) compared: Compared,
+
+    /// How many documents or trees
     #[arg(long, default_value_t = 2000)]
     pub(crate) count: usize,
 
@@ -120,9 +124,26 @@ pub(crate) struct Differential {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Only this store (default: all)
+    /// Only this store of SOPS (default: all)
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+
+    /// Only the tree of this number
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) only: Option<usize>,
+
+    /// How many of the trees that differ are made as small as they get
+    #[arg(long, default_value_t = 10)]
+    pub(crate) shrink: usize,
+}
+
+/// Which pair of programs a differential run compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compared {
+    /// Documents sealed by `sops`, opened by both
+    Sops,
+    /// Trees of kustomizations, built by both
+    Render,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::document::{Document, Format};
-use super::random::Random;
 use super::yaml;
+use crate::differential::random::Random;
 
 /// Keys, some of which the rules select.
 pub(super) const KEYS: [&str; 18] = [

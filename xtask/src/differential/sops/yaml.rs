@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::generator::{COMMENTS, TEXTS, keys};
-use super::random::Random;
+use crate::differential::random::Random;
 
 /// How deep collections nest.
 const DEPTH: usize = 4;
