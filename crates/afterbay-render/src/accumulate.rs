@@ -108,6 +108,7 @@ impl Accumulator {
         if self.resources.is_empty() {
             self.resources = other.resources;
             self.changed();
+            self.check_distinct(errors);
         } else {
             for resource in other.resources {
                 errors.extend(self.append(resource));

@@ -7,6 +7,7 @@ use afterbay_manifest::{KeyPath, Mapping, Node, Scalar, Spelling, Value};
 
 use crate::error::an;
 use crate::fieldspec::Misshapen;
+use crate::go;
 
 /// Drops an object at the end of a build, unless its value is `false`.
 const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
@@ -48,6 +49,18 @@ const STEERING: [&str; 6] = [
 
 /// Makes every annotation a text, as it was spelled.
 pub(crate) fn to_text(body: &mut Node) -> Result<(), Misshapen> {
+    make_text(body, |_| Spelling::Plain)
+}
+
+/// The same for an object that was just read; what was no text keeps its spelling, by which [`to_values`] knows it.
+pub(crate) fn read(body: &mut Node) -> Result<(), Misshapen> {
+    make_text(body, |text| match text {
+        "" => Spelling::Plain,
+        text => Spelling::As(text.into()),
+    })
+}
+
+fn make_text(body: &mut Node, spelling: impl Fn(&str) -> Spelling) -> Result<(), Misshapen> {
     let path = KeyPath::of_keys(["metadata", "annotations"]);
     let Some(metadata) = body.as_mapping_mut().and_then(|body| body.get_mut("metadata")) else {
         return Ok(());
@@ -90,10 +103,26 @@ pub(crate) fn to_text(body: &mut Node) -> Result<(), Misshapen> {
                 problem,
             });
         };
-        value.value = Value::Scalar(Scalar::String(text.into_owned()));
-        value.spelling = Spelling::Plain;
+        let text = text.into_owned();
+        value.spelling = spelling(&text);
+        value.value = Value::Scalar(Scalar::String(text));
     }
     Ok(())
+}
+
+/// Makes the annotations that a file spells as something else than text what they are to JSON, where `1e3` is 1000.
+pub(crate) fn to_values(body: &mut Node) {
+    let metadata = body.as_mapping_mut().and_then(|body| body.get_mut("metadata"));
+    let annotations = metadata
+        .and_then(Node::as_mapping_mut)
+        .and_then(|metadata| metadata.get_mut("annotations"))
+        .and_then(Node::as_mapping_mut);
+    for value in annotations.into_iter().flat_map(Mapping::values_mut) {
+        if let (Value::Scalar(Scalar::String(_)), Spelling::As(text)) = (&value.value, &value.spelling) {
+            value.value = Value::Scalar(go::plain(text));
+            value.spelling = Spelling::Plain;
+        }
+    }
 }
 
 /// Whether an object is dropped at the end.

@@ -55,8 +55,9 @@ fn suffix(resource: &Resource) -> Option<String> {
                     hashed.insert((*field).to_owned(), Node::plain(Scalar::Null));
                 }
                 Value::Scalar(_) if is_optional => {}
-                Value::Scalar(scalar) => {
-                    hashed.insert((*field).to_owned(), Node::plain(go::scalar_text(scalar)));
+                Value::Scalar(_) => {
+                    let text = go::node_text(node).unwrap_or_default();
+                    hashed.insert((*field).to_owned(), Node::plain(text));
                 }
             },
         }

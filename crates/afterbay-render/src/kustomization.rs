@@ -184,7 +184,10 @@ pub(crate) fn read(path: TreePath, file: &File) -> (Kustomization, Vec<RenderErr
     let mut kustomization = Kustomization {
         file: reader.file.clone(),
         is_component,
-        empty: reader.errors.is_empty() && !fields.iter().any(|(field, _, _)| field.is_content()),
+        empty: reader.errors.is_empty()
+            && !fields
+                .iter()
+                .any(|(field, _, value)| field.is_content() && !is_zero(value)),
         ..Kustomization::default()
     };
     let mut unsupported = Vec::new();
@@ -240,6 +243,11 @@ impl Field {
     fn is_content(self) -> bool {
         !matches!(self, Self::Applied("apiVersion" | "kind"))
     }
+}
+
+/// Whether Go reads the value as if the field was not there.
+fn is_zero(value: &Node) -> bool {
+    value.is_null() || value.as_plain_str() == Some("")
 }
 
 /// Whether kustomize does the same with the field and without it: what is empty is not there, but for warnings of fields

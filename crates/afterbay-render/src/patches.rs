@@ -292,6 +292,10 @@ impl Patcher<'_> {
             }
             let name = resource.reference();
             books::open(resource);
+            // Where kustomize writes its notes, it writes all annotations, as texts.
+            if resource.source.transformations.is_empty() {
+                annotation::to_values(&mut resource.body);
+            }
             merge::json6902(&mut resource.body, operations)
                 .map_err(|error| self.wrong(format!("{name}: {error}")))?;
             books::close(resource);

@@ -17,7 +17,12 @@ pub(crate) fn generator(
 ) -> Generator {
     let mut decoder = Decoder::new(&configuration.place.file, Mode::Lenient);
     let resource = configuration.resource;
-    let mut generator = Generator::read(&mut decoder, &resource.body, "", kind == Kind::Secret);
+    let mut body = resource.body.clone();
+    if let Some(fields) = body.as_mapping_mut() {
+        // The old spelling of `envs`, which kustomize translates in a kustomization file alone.
+        fields.shift_remove("env");
+    }
+    let mut generator = Generator::read(&mut decoder, &body, "", kind == Kind::Secret);
     errors.append(&mut decoder.errors);
     if generator.name.is_empty() {
         resource.name().clone_into(&mut generator.name);

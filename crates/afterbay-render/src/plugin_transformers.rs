@@ -16,7 +16,7 @@ use crate::patches::Patcher;
 use crate::plugins::{self, Configuration, field_specs};
 use crate::resource::Resource;
 use crate::select::Selection;
-use crate::{field_path, hash, images, labels, read, replacements, replicas};
+use crate::{annotation, books, field_path, hash, images, labels, read, replacements, replicas};
 
 /// Does what one configuration says.
 pub(crate) fn transform(
@@ -162,7 +162,19 @@ fn texts(
             _ => all.0 = decoder.text_map(value, at),
         },
     );
+    // What kustomize keeps in annotations makes them be there.
+    let is_booked = field == "annotations";
+    if is_booked {
+        resources.iter_mut().for_each(books::open);
+    }
     labels::transform(resources, &pairs, &specs, errors);
+    for resource in resources.iter_mut().filter(|_| is_booked) {
+        books::close(resource);
+        if let Err(misshapen) = annotation::to_text(&mut resource.body) {
+            let reference = resource.reference().to_string();
+            errors.push(read::shape(resource.origin(), reference, misshapen));
+        }
+    }
 }
 
 fn patch(

@@ -278,7 +278,7 @@ fn object(mut node: Node, origin: Origin, allows_missing_api_version: bool) -> R
             found: node.kind_name(),
         }));
     }
-    let annotations = annotation::to_text(&mut node);
+    let annotations = annotation::read(&mut node);
     let resource = Resource::unchecked(node, origin);
     resource
         .check_identity(allows_missing_api_version)

@@ -1,6 +1,6 @@
 //! An object on its way through the build, with the identities it had before.
 
-use afterbay_manifest::{Gvk, Node, Object, ObjectError, ObjectRef, Origin, Position, Value};
+use afterbay_manifest::{Gvk, Node, Object, ObjectError, ObjectRef, Origin, Position, Spelling, Value};
 
 use crate::build_metadata::Source;
 use crate::scope;
@@ -354,6 +354,10 @@ pub(crate) fn string_map(body: &Node, keys: &[&str]) -> afterbay_manifest::Mappi
             // A node of its own: what kustomize copies this way is not held together with other fields any more.
             let node = Node {
                 value: text.into(),
+                spelling: match value.spelling {
+                    Spelling::Quoted => Spelling::Quoted,
+                    Spelling::Plain | Spelling::As(_) => Spelling::Plain,
+                },
                 position: Position::UNKNOWN,
                 ..value.clone()
             };

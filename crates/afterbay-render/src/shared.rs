@@ -47,6 +47,18 @@ impl Shared {
         }
     }
 
+    /// Forgets the marks in one field: its nodes were written anew.
+    pub(crate) fn part(&mut self, body: &mut Node, keys: [&str; 2]) {
+        if self.is_empty() {
+            return;
+        }
+        let steps = keys.map(|key| Segment::Key(key.into()));
+        if let Some(node) = at_mut(body, &steps) {
+            clear(node);
+        }
+        self.record(body);
+    }
+
     /// Brings the places of every mark in line with the one that changed, the last one if there are several. Places are known by
     /// their mark, or, where a patch put another node there, by their path.
     pub(crate) fn settle(&mut self, body: &mut Node) {

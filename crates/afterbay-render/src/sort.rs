@@ -1,5 +1,6 @@
 //! `sortOptions`, and the order that kustomize's command line has by default.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use afterbay_manifest::Place;
@@ -53,14 +54,26 @@ fn legacy_order(resources: &mut [Resource], options: &LegacySort) {
         let id = resource.id();
         let rank = ranks.get(id.kind).copied().unwrap_or(0);
         let namespace = resource.namespace().unwrap_or("~X");
-        (rank, gvk_key(&id), [namespace, id.name].join("|"))
+        (rank, Kinds::of(&id), [namespace, id.name].join("|"))
     });
 }
 
-/// The namespaces of Kubernetes come before what other groups call Namespace, for which kustomize turns the order round.
-fn gvk_key(id: &Id<'_>) -> String {
-    if id.kind == "Namespace" && id.group.is_empty() {
-        return String::new();
+/// How kinds of one rank are ordered.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Kinds {
+    /// The namespaces of Kubernetes come before what other groups call Namespace, because kustomize turns the order round for
+    /// them; so it does among their own versions.
+    Namespaces(Reverse<String>),
+    Others(String),
+}
+
+impl Kinds {
+    fn of(id: &Id<'_>) -> Self {
+        let text = config::sort_text(id.group, id.version, id.kind);
+        if id.kind == "Namespace" && id.group.is_empty() {
+            Self::Namespaces(Reverse(text))
+        } else {
+            Self::Others(text)
+        }
     }
-    config::sort_text(id.group, id.version, id.kind)
 }

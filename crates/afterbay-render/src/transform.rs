@@ -89,6 +89,10 @@ impl Layer<'_> {
             let note = note();
             for resource in &mut gathered.resources {
                 resource.source.transformed(&note);
+                // Where kustomize writes its notes, it writes all annotations anew.
+                resource
+                    .shared
+                    .part(&mut resource.body, ["metadata", "annotations"]);
             }
         }
     }

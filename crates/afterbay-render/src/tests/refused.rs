@@ -224,6 +224,20 @@ fn duplicates_name_both_places() {
 }
 
 #[test]
+fn a_patch_below_that_makes_one_of_two() {
+    let rename = "- op: replace\n      path: /metadata/name\n      value: settings\n";
+    let middle =
+        format!("resources: [cm.yaml]\npatches:\n- target: {{name: other}}\n  patch: |\n    {rename}");
+    let objects = format!("{CONFIG_MAP}---\n{}", CONFIG_MAP.replace("settings", "other"));
+    let files = [
+        ("app/kustomization.yaml", "resources: [../middle]\n"),
+        ("middle/kustomization.yaml", middle.as_str()),
+        ("middle/cm.yaml", objects.as_str()),
+    ];
+    assert_snapshot!(refusal(&files, "app"), @"middle/cm.yaml:6:1: ConfigMap/settings is defined twice, first at middle/cm.yaml:1:1; remove one, or give it another name or namespace");
+}
+
+#[test]
 fn a_namespace_that_makes_one_of_two() {
     let files = [
         ("kustomization.yaml", "resources: [a.yaml]\nnamespace: prod\n"),
