@@ -131,7 +131,7 @@ impl Run {
         if self.is_unstable(tree, folder)? {
             return Ok(Verdict::Without(UNSTABLE));
         }
-        if let Some(reason) = known::reason(difference, tree) {
+        if let Some(reason) = known::reason(difference) {
             return Ok(Verdict::Right(reason));
         }
         let may_shrink = |left: usize| left.checked_sub(1);
@@ -149,8 +149,7 @@ impl Run {
             smaller.write(&folder.join("input"))?;
             let theirs = self.theirs(smaller, folder)?;
             let found = Builds { theirs, ours }.difference();
-            Ok(found
-                .is_some_and(|found| found.is_like(difference) && known::reason(&found, smaller).is_none()))
+            Ok(found.is_some_and(|found| found.is_like(difference) && known::reason(&found).is_none()))
         })?;
         let builds = self.builds(&small, folder)?;
         fs::write(
@@ -164,7 +163,13 @@ impl Run {
         let how = match difference {
             Difference::Output => "another output".to_owned(),
             Difference::RefusedHere(why) => format!("kustomize builds it: {why}"),
-            Difference::BuiltHere(why) => format!("kustomize refuses it: {why}"),
+            Difference::BuiltHere(why) => {
+                let notes = ["#", "Flag"];
+                let mut lines = why
+                    .lines()
+                    .filter(|line| !notes.iter().any(|note| line.starts_with(note)));
+                format!("kustomize refuses it: {}", lines.next().unwrap_or_default())
+            }
             Difference::Ended(how) => format!("ended early: {how}"),
         };
         let at = folder.join("input").join(&small.target);

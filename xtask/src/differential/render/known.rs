@@ -1,17 +1,47 @@
 //! Differences that are meant, each with its reason.
 
 use super::Difference;
-use super::tree::Tree;
 
 /// What the product says when it refuses on purpose what kustomize builds, and why it does.
-const REFUSED_HERE: [(&str, &str); 0] = [];
+const REFUSED_HERE: &[(&str, &str)] = &[
+    (
+        "every Kubernetes object needs",
+        "of which an object is none, for want of a name, a kind or a namespace as text",
+    ),
+    (
+        "kustomize reads keys without regard to case",
+        "that have a field twice, of which kustomize takes one silently",
+    ),
+    (
+        "where text is expected",
+        "that have a list or a map as an annotation, which kustomize empties silently",
+    ),
+];
+
+/// What kustomize says when it refuses what the product builds, and why that is right.
+const BUILT_HERE: &[(&str, &str)] = &[
+    (
+        "testing value /metadata/annotations failed",
+        "that test all annotations, among which kustomize has its books",
+    ),
+    (
+        "panic: number of previous names, number of previous namespaces",
+        "that kustomize panics over, because a name holds a comma",
+    ),
+    (
+        "internal.config.kubernetes.io/previousNames",
+        "whose validator changes nothing but kustomize's own books",
+    ),
+];
 
 /// Why a difference is meant.
-pub(super) fn reason(difference: &Difference, _tree: &Tree) -> Option<&'static str> {
-    let Difference::RefusedHere(said) = difference else {
-        return None;
+pub(super) fn reason(difference: &Difference) -> Option<&'static str> {
+    let (said, known) = match difference {
+        Difference::RefusedHere(said) => (said, REFUSED_HERE),
+        Difference::BuiltHere(said) => (said, BUILT_HERE),
+        Difference::Output | Difference::Ended(_) => return None,
     };
-    REFUSED_HERE
-        .into_iter()
-        .find_map(|(part, reason)| said.contains(part).then_some(reason))
+    known
+        .iter()
+        .find_map(|(part, reason)| said.contains(part).then_some(*reason))
 }

@@ -88,11 +88,19 @@ fn follow(object: &mut Value, operation: &Value) {
 }
 
 fn operation(random: &mut Random, all: &[Spot<'_>], pointer: &str, value: &Value) -> Value {
+    if pointer == "/metadata/name" {
+        // Names with commas and line breaks make kustomize lose its books.
+        return json!({"op": "replace", "path": pointer, "value": values::name(random)});
+    }
     match random.below(12) {
         0 => json!({"op": "remove", "path": pointer}),
         1 if !random.once_in(3) => json!({"op": "test", "path": pointer, "value": value}),
         2 if random.once_in(3) => {
-            let from = &all[random.below(all.len())].pointer;
+            // Among all annotations are kustomize's books, and these would end up in the output.
+            let from = match all[random.below(all.len())].pointer.as_str() {
+                "/metadata/annotations" => "/metadata/labels",
+                pointer => pointer,
+            };
             json!({"op": random.pick(&["copy", "move", "copy"]), "from": from, "path": pointer})
         }
         3 if random.once_in(10) => {
