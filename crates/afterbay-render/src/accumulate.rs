@@ -16,6 +16,8 @@ pub(crate) struct Accumulator {
     pub(crate) variables: Vec<(Variable, Place)>,
     /// Every object by the identity it has; `None` when identities may have changed.
     index: Option<HashMap<String, usize>>,
+    /// Whether an operation gave an object another identity, so that two may have one.
+    pub(crate) is_renamed: bool,
     /// Every object by the identities it has and had.
     pub(crate) ids: IdIndex,
 }
@@ -64,6 +66,7 @@ impl Accumulator {
             config: Config::nothing(),
             variables: Vec::new(),
             index: None,
+            is_renamed: false,
             ids: IdIndex::default(),
         }
     }
@@ -108,7 +111,9 @@ impl Accumulator {
         if self.resources.is_empty() {
             self.resources = other.resources;
             self.changed();
-            self.check_distinct(errors);
+            if other.is_renamed {
+                self.check_distinct(errors);
+            }
         } else {
             for resource in other.resources {
                 errors.extend(self.append(resource));

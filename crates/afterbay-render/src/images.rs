@@ -1,13 +1,13 @@
 //! `images`: names, tags and digests of container images.
 
-use afterbay_manifest::{Node, Segment, Value};
+use afterbay_manifest::{Node, Segment, Spelling, Value};
 use regex::Regex;
 
 use crate::arguments::Image;
 use crate::error::RenderError;
 use crate::fieldspec::{FieldSpec, Make, Misshapen};
-use crate::read;
 use crate::resource::Resource;
+use crate::{go, read};
 
 /// Changes the images that an entry means, everywhere below `containers` and `initContainers`, then in the fields of the specs. A
 /// name that is no regular expression means nothing.
@@ -104,12 +104,16 @@ fn set_image(node: &mut Node, image: &Image, pattern: &Regex) -> Result<(), Miss
     if !matches!(node.value, Value::Scalar(_)) {
         return Err(Misshapen::expected(node, "text"));
     }
-    // A sealed image is one like any other, and what it becomes stays sealed.
-    if let Some(text) = node.expose_str()
-        && pattern.is_match(text)
-    {
-        let new = renamed(text, image);
-        node.value = new.into();
+    if node.is_null() {
+        return Ok(());
+    }
+    // A number is an image as well, by how it is spelled. A sealed image is one like any other, and what it becomes stays
+    // sealed.
+    if let Some(text) = go::node_text(node).filter(|text| pattern.is_match(text)) {
+        node.value = renamed(&text, image).into();
+        if matches!(node.spelling, Spelling::As(_)) {
+            node.spelling = Spelling::Plain;
+        }
     }
     Ok(())
 }

@@ -144,6 +144,12 @@ impl Namespace<'_> {
                 Subjects::ServiceAccounts => ("kind", "ServiceAccount"),
                 Subjects::Default | Subjects::None => ("name", "default"),
             };
+            if key == "name"
+                && let Some(name) = subject.get("name")
+                && !matches!(name.value, Value::Scalar(_))
+            {
+                return Err(misshapen(name, &path.key("name"), "text"));
+            }
             let is_meant = subject.get(key).and_then(Node::expose_str) == Some(wanted);
             if is_meant && let Some(entries) = subject.as_mapping_mut() {
                 let namespace = entries

@@ -223,9 +223,11 @@ impl Patcher<'_> {
         self.see_changes(options, gathered)
     }
 
-    /// A patch that may change names or kinds may not give an object the identity of another.
+    /// A patch that may change names or kinds may not give an object the identity of another; nor may an operation have done so
+    /// before.
     fn see_changes(&self, options: Options, gathered: &mut Accumulator) -> Result<(), RenderError> {
-        if !options.allow_name_change && !options.allow_kind_change {
+        let may_rename = options.allow_name_change || options.allow_kind_change;
+        if !may_rename && !gathered.is_renamed {
             return Ok(());
         }
         gathered.changed();
@@ -282,6 +284,7 @@ impl Patcher<'_> {
         gathered: &mut Accumulator,
     ) -> Result<(), RenderError> {
         let selection = self.selection(target)?;
+        let is_renamed = &mut gathered.is_renamed;
         let selected = gathered
             .resources
             .iter_mut()
@@ -291,6 +294,7 @@ impl Patcher<'_> {
                 resource.remember();
             }
             let name = resource.reference();
+            let before = resource.id().key();
             books::open(resource);
             // Where kustomize writes its notes, it writes all annotations, as texts.
             if resource.source.transformations.is_empty() {
@@ -304,6 +308,7 @@ impl Patcher<'_> {
             annotation::to_text(body)
                 .map_err(|misshapen| read::shape(resource.origin(), name.to_string(), misshapen))?;
             resource.refresh();
+            *is_renamed |= resource.id().key() != before;
         }
         gathered.changed();
         Ok(())

@@ -27,7 +27,10 @@ pub(crate) fn expand(
     for replacement in replacements {
         let place = Place::new(place.file.clone(), replacement.position);
         if replacement.path.is_empty() {
-            all.push((replacement.clone(), place));
+            let mut replacement = replacement.clone();
+            // An empty list does not survive the way to kustomize's transformer; in a file it does.
+            replacement.targets = replacement.targets.filter(|targets| !targets.is_empty());
+            all.push((replacement, place));
             continue;
         }
         if replacement.source.is_some()

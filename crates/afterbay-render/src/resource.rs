@@ -354,10 +354,7 @@ pub(crate) fn string_map(body: &Node, keys: &[&str]) -> afterbay_manifest::Mappi
             // A node of its own: what kustomize copies this way is not held together with other fields any more.
             let node = Node {
                 value: text.into(),
-                spelling: match value.spelling {
-                    Spelling::Quoted => Spelling::Quoted,
-                    Spelling::Plain | Spelling::As(_) => Spelling::Plain,
-                },
+                spelling: Spelling::Plain,
                 position: Position::UNKNOWN,
                 ..value.clone()
             };

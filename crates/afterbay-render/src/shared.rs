@@ -73,7 +73,17 @@ impl Shared {
                 .filter(|node| !matches!(node.value, Value::Mapping(_) | Value::Sequence(_)))
                 .rfind(|node| node.value != group.value.value)
                 .cloned();
-            let Some(changed) = changed else { continue };
+            let Some(changed) = changed else {
+                // A patch may have put the same value there, into the node that they are.
+                for path in &group.paths {
+                    if let Some(place) = at_mut(body, path.segments())
+                        && place.value == group.value.value
+                    {
+                        place.position = group.value.position;
+                    }
+                }
+                continue;
+            };
             for path in &group.paths {
                 let Some(place) = at_mut(body, path.segments()) else {
                     continue;

@@ -238,6 +238,43 @@ fn a_patch_below_that_makes_one_of_two() {
 }
 
 #[test]
+fn a_patch_that_merges_after_an_operation_made_one_of_two() {
+    let objects = format!("{CONFIG_MAP}---\n{}", CONFIG_MAP.replace("settings", "other"));
+    let rename = "- op: replace\n      path: /metadata/name\n      value: settings\n";
+    let merge = "apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: any}\n      data: {a: b}\n";
+    let patches = format!(
+        "resources: [cm.yaml]\npatches:\n- target: {{name: other}}\n  patch: |\n    {rename}- target: {{kind: ConfigMap}}\n  patch: |\n      {merge}"
+    );
+    let files = [
+        ("app/kustomization.yaml", patches.as_str()),
+        ("app/cm.yaml", objects.as_str()),
+    ];
+    assert_snapshot!(refusal(&files, "app"), @r#"app/kustomization.yaml:8:3: patches: makes ConfigMap/settings of two objects; give one another name"#);
+}
+
+#[test]
+fn replacements_without_targets() {
+    let files = [
+        (
+            "app/kustomization.yaml",
+            "resources: [cm.yaml]\nreplacements: [{source: {kind: ConfigMap}, targets: []}]\n",
+        ),
+        ("app/cm.yaml", CONFIG_MAP),
+    ];
+    assert_snapshot!(refusal(&files, "app"), @r#"app/kustomization.yaml:2:16: replacements: needs a source and targets"#);
+}
+
+#[test]
+fn a_subject_whose_name_is_no_text() {
+    let binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\nsubjects: [{kind: ServiceAccount, name: []}]\n";
+    let files = [
+        ("app/kustomization.yaml", "resources: [b.yaml]\nnamespace: prod\n"),
+        ("app/b.yaml", binding),
+    ];
+    assert_snapshot!(refusal(&files, "app"), @r#"app/b.yaml:1:1: RoleBinding.rbac.authorization.k8s.io/b: subjects[0].name is a list where text is expected"#);
+}
+
+#[test]
 fn a_namespace_that_makes_one_of_two() {
     let files = [
         ("kustomization.yaml", "resources: [a.yaml]\nnamespace: prod\n"),
