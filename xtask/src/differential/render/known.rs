@@ -5,6 +5,18 @@ use super::Difference;
 /// What the product says when it refuses on purpose what kustomize builds, and why it does.
 const REFUSED_HERE: &[(&str, &str)] = &[
     (
+        "the text reads as !!str and cannot be a",
+        "that put a text where a number or boolean stands, which something takes away later",
+    ),
+    (
+        "a map of text to text is expected",
+        "whose annotations are no map, which kustomize drops silently",
+    ),
+    (
+        "is neither ConfigMap nor Secret any more",
+        "of which a generated object gets another kind, whose hash is none of its content",
+    ),
+    (
         "every Kubernetes object needs",
         "of which an object is none, for want of a name, a kind or a namespace as text",
     ),
@@ -24,9 +36,10 @@ const BUILT_HERE: &[(&str, &str)] = &[
         "testing value /metadata/annotations failed",
         "that test all annotations, among which kustomize has its books",
     ),
+    ("panic: ", "that kustomize panics over"),
     (
-        "panic: number of previous names, number of previous namespaces",
-        "that kustomize panics over, because a name holds a comma",
+        "number of previous names, number of previous namespaces",
+        "in which a name makes kustomize lose its books",
     ),
     (
         "internal.config.kubernetes.io/previousNames",
