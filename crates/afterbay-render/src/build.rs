@@ -222,6 +222,8 @@ impl<'a> Build<'a> {
         match openapi::schema(openapi, layer, &kustomization.place("openapi"), self.asked_schema) {
             Ok(schema) if self.schema.is_none() => self.schema = schema,
             Ok(_) => {}
+            // What the first schema makes moot is not looked at.
+            Err(_) if self.schema.is_some() && openapi.version.is_some() => {}
             Err(error) => self.errors.push(error),
         }
     }

@@ -1,14 +1,14 @@
 //! `labels`, `commonLabels` and `commonAnnotations`: texts put into maps.
 
-use afterbay_manifest::{Node, Position, Value};
+use afterbay_manifest::{Node, Position, Spelling, Value};
 
 use crate::arguments::Label;
 use crate::config::Specs;
 use crate::decode::TextMap;
 use crate::error::RenderError;
 use crate::fieldspec::{self, FieldSpec, Make, Misshapen};
-use crate::read;
 use crate::resource::Resource;
+use crate::{read, shared};
 
 /// Puts every pair into every map that a spec names.
 pub(crate) fn transform(
@@ -34,6 +34,8 @@ pub(crate) fn transform(
 fn put(resource: &mut Resource, key: &str, text: &str, specs: &[FieldSpec]) -> Result<(), Misshapen> {
     let gvk = resource.gvk().clone();
     let mut mark: Option<Position> = None;
+    // kustomize gives the node it puts the quotes of what it replaces, and the same node is in every map where it is new.
+    let mut spelling = Spelling::Plain;
     let (body, shared) = (&mut resource.body, &mut resource.shared);
     for spec in specs {
         spec.visit(body, &gvk, Make::Mapping, &mut |node| {
@@ -44,8 +46,13 @@ fn put(resource: &mut Resource, key: &str, text: &str, specs: &[FieldSpec]) -> R
                 return Err(Misshapen::expected(node, "a map"));
             };
             if let Some(old) = entries.get_mut(key) {
+                spelling = match old.spelling {
+                    Spelling::Quoted => Spelling::Quoted,
+                    Spelling::Plain | Spelling::As(_) => Spelling::Plain,
+                };
                 *old = Node {
                     position: old.position,
+                    spelling: spelling.clone(),
                     ..Node::plain(text)
                 };
             } else {
@@ -57,6 +64,9 @@ fn put(resource: &mut Resource, key: &str, text: &str, specs: &[FieldSpec]) -> R
             }
             Ok(())
         })?;
+    }
+    if let Some(mark) = mark {
+        shared::spell(body, mark, &spelling);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use afterbay_manifest::{KeyPath, Node, Position, Segment, Value};
+use afterbay_manifest::{KeyPath, Node, Position, Segment, Spelling, Value};
 
 /// The marks of an object with the value that their places had after the last step.
 #[derive(Clone, Default)]
@@ -153,6 +153,20 @@ fn replace_marked(node: &mut Node, mark: Option<u32>, value: &Node) {
         Value::Sequence(items) => items
             .iter_mut()
             .for_each(|item| replace_marked(item, mark, value)),
+        Value::Scalar(_) => {}
+    }
+}
+
+/// Says how the nodes of a mark are spelled.
+pub(crate) fn spell(node: &mut Node, mark: Position, spelling: &Spelling) {
+    if node.position == mark {
+        node.spelling = spelling.clone();
+    }
+    match &mut node.value {
+        Value::Mapping(entries) => entries
+            .values_mut()
+            .for_each(|entry| spell(entry, mark, spelling)),
+        Value::Sequence(items) => items.iter_mut().for_each(|item| spell(item, mark, spelling)),
         Value::Scalar(_) => {}
     }
 }

@@ -98,7 +98,7 @@ fn operation(random: &mut Random, all: &[Spot<'_>], pointer: &str, value: &Value
         2 if random.once_in(3) => {
             // Among all annotations are kustomize's books, and these would end up in the output.
             let from = match all[random.below(all.len())].pointer.as_str() {
-                "/metadata/annotations" => "/metadata/labels",
+                "/metadata/annotations" | "/metadata" => "/metadata/labels",
                 pointer => pointer,
             };
             json!({"op": random.pick(&["copy", "move", "copy"]), "from": from, "path": pointer})
