@@ -66,7 +66,7 @@ impl Difference {
 }
 
 /// What both made of a tree.
-struct Builds {
+pub(super) struct Builds {
     theirs: Output,
     ours: Output,
 }
@@ -95,7 +95,7 @@ impl Comparison for Run {
         let verdict = match builds.difference() {
             None if builds.theirs.status.success() => Verdict::Same,
             None => Verdict::Right(BOTH_REFUSE),
-            Some(difference) => self.judge(&tree, &difference, &folder)?,
+            Some(difference) => self.judge(&tree, &difference, &builds, &folder)?,
         };
         if !matches!(verdict, Verdict::Differs(_)) {
             fs::remove_dir_all(&folder)?;
@@ -127,11 +127,17 @@ impl Run {
         })
     }
 
-    fn judge(&self, tree: &Tree, difference: &Difference, folder: &Path) -> anyhow::Result<Verdict> {
+    fn judge(
+        &self,
+        tree: &Tree,
+        difference: &Difference,
+        builds: &Builds,
+        folder: &Path,
+    ) -> anyhow::Result<Verdict> {
         if self.is_unstable(tree, folder)? {
             return Ok(Verdict::Without(UNSTABLE));
         }
-        if let Some(reason) = known::reason(difference) {
+        if let Some(reason) = known::reason(difference, builds) {
             return Ok(Verdict::Right(reason));
         }
         let may_shrink = |left: usize| left.checked_sub(1);
@@ -148,8 +154,10 @@ impl Run {
             }
             smaller.write(&folder.join("input"))?;
             let theirs = self.theirs(smaller, folder)?;
-            let found = Builds { theirs, ours }.difference();
-            Ok(found.is_some_and(|found| found.is_like(difference) && known::reason(&found).is_none()))
+            let builds = Builds { theirs, ours };
+            let found = builds.difference();
+            Ok(found
+                .is_some_and(|found| found.is_like(difference) && known::reason(&found, &builds).is_none()))
         })?;
         let builds = self.builds(&small, folder)?;
         fs::write(

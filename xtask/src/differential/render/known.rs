@@ -1,6 +1,6 @@
 //! Differences that are meant, each with its reason.
 
-use super::Difference;
+use super::{Builds, Difference};
 
 /// What the product says when it refuses on purpose what kustomize builds, and why it does.
 const REFUSED_HERE: &[(&str, &str)] = &[
@@ -33,6 +33,10 @@ const REFUSED_HERE: &[(&str, &str)] = &[
 /// What kustomize says when it refuses what the product builds, and why that is right.
 const BUILT_HERE: &[(&str, &str)] = &[
     (
+        "json: unsupported type: map[interface {}]interface {}",
+        "with a key of an annotation that reads as a number, which kustomize cannot write",
+    ),
+    (
         "testing value /metadata/annotations failed",
         "that test all annotations, among which kustomize has its books",
     ),
@@ -48,13 +52,40 @@ const BUILT_HERE: &[(&str, &str)] = &[
 ];
 
 /// Why a difference is meant.
-pub(super) fn reason(difference: &Difference) -> Option<&'static str> {
+pub(super) fn reason(difference: &Difference, builds: &Builds) -> Option<&'static str> {
     let (said, known) = match difference {
         Difference::RefusedHere(said) => (said, REFUSED_HERE),
         Difference::BuiltHere(said) => (said, BUILT_HERE),
-        Difference::Output | Difference::Ended(_) => return None,
+        Difference::Output => {
+            return is_unquoted_name(&builds.theirs.stdout, &builds.ours.stdout)
+                .then_some("in which a replacement makes a number of a name, which no API server takes");
+        }
+        Difference::Ended(_) => return None,
     };
     known
         .iter()
         .find_map(|(part, reason)| said.contains(part).then_some(*reason))
+}
+
+/// Whether nothing differs but the quotes of names.
+fn is_unquoted_name(theirs: &[u8], ours: &[u8]) -> bool {
+    let [theirs, ours] = [theirs, ours].map(String::from_utf8_lossy);
+    let unquoted = |line: &str| line.replace('"', "");
+    theirs.lines().count() == ours.lines().count()
+        && theirs.lines().zip(ours.lines()).all(|(theirs, ours)| {
+            theirs == ours || (theirs.trim_start().starts_with("name: ") && theirs == unquoted(ours))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unquoted_name;
+
+    #[test]
+    fn only_the_quotes_of_a_name_are_meant() {
+        let theirs = b"metadata:\n  name: 53\n";
+        assert!(is_unquoted_name(theirs, b"metadata:\n  name: \"53\"\n"));
+        assert!(!is_unquoted_name(theirs, b"metadata:\n  name: \"54\"\n"));
+        assert!(!is_unquoted_name(b"data:\n  a: 53\n", b"data:\n  a: \"53\"\n"));
+    }
 }
