@@ -158,9 +158,9 @@ impl SealedFile {
     ) -> Result<Reading, SopsErrors> {
         let mut errors = ErrorList::new(&self.file);
         if self.format == Format::Yaml {
-            documents
-                .iter_mut()
-                .for_each(|document| load(&self.file, document, &mut errors));
+            for document in &mut documents {
+                load(&self.file, document, &mut errors);
+            }
         }
         let mut loaded = errors.finish(documents)?;
         let mut warnings = Vec::new();

@@ -81,7 +81,7 @@ impl Decrypt {
         let result = if input.get(TAR_MAGIC) == Some(b"ustar") {
             self.tar(&input, &ring, &options).await
         } else {
-            self.single(&input, &ring, &options, reveal).await
+            self.single(input, &ring, &options, reveal).await
         };
         output::notes(&ring.notes());
         result
@@ -157,7 +157,7 @@ impl Decrypt {
 
     async fn single(
         &self,
-        input: &[u8],
+        input: Vec<u8>,
         ring: &KeyRing,
         options: &DecryptOptions,
         reveal: Reveal,
@@ -169,10 +169,14 @@ impl Decrypt {
         }
         let file = self.single.options(&self.file)?;
         let name = stream::name(Some(&self.file));
-        match file.detect(&name, input)? {
-            // Exemptions are about what goes to a cluster; who names a file wants it opened.
-            Some(sealed) => file.run(&name, sealed, ring, options, reveal).await,
-            None => self.objects(input, ring, options, reveal).await,
+        // Exemptions are about what goes to a cluster; who names a file wants it opened.
+        match file.detect(&name, &input)? {
+            Some(sealed) => {
+                // A large file is in memory once, as what it is opened to.
+                drop(input);
+                file.run(&name, sealed, ring, options, reveal).await
+            }
+            None => self.objects(&input, ring, options, reveal).await,
         }
     }
 
