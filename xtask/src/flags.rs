@@ -31,7 +31,7 @@ pub(crate) enum Task {
     E2e(E2e),
     /// Remake the test data with the real tools, or with --check compare it
     Fixtures(Fixtures),
-    /// What strangers write, at random: the targets of `e2e/fuzz`
+    /// What strangers write, altered at random: the targets of `e2e/fuzz-targets`
     Fuzz(Fuzz),
     /// What one program took; `bench` starts it
     #[command(hide = true)]
@@ -226,12 +226,12 @@ pub(crate) struct Fuzz {
     /// Only this target (default: all, one after another)
     pub(crate) target: Option<String>,
 
-    /// How many executions of each target at most
-    #[arg(long, default_value_t = 1_000_000)]
+    /// How many executions in sum, of which quick targets get more than slow ones
+    #[arg(long, default_value_t = 10_000_000)]
     pub(crate) executions: u64,
 
     /// How many seconds for each target at most
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 1800)]
     pub(crate) seconds: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the targets of `e2e/fuzz`, from seeds that the fixtures are.
+//! `cargo xtask fuzz`: the targets of `e2e/fuzz-targets` under libFuzzer, one after another.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -9,92 +9,81 @@ use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
 use crate::flags::Fuzz;
-use crate::shell::{find_program, root};
+use crate::shell::{check, find_program, output, root};
 
-/// A target, and the files that it starts from, each with the byte that the target selects by.
-struct Target {
-    name: &'static str,
-    seeds: &'static [(u8, &'static str)],
-}
-
-const TARGETS: [Target; 11] = [
-    Target {
-        name: "stores",
-        seeds: &[(0, "fixtures/sops")],
-    },
-    Target {
-        name: "token",
-        seeds: &[],
-    },
-    Target {
-        name: "metadata",
-        seeds: &[],
-    },
-    Target {
-        name: "shamir",
-        seeds: &[],
-    },
-    Target {
-        name: "yaml",
-        seeds: &[(b' ', "fixtures/sops"), (b' ', "fixtures/render")],
-    },
-    Target {
-        name: "eyaml",
-        seeds: &[(0, "fixtures/eyaml/tokens"), (1, "fixtures/eyaml/tokens")],
-    },
-    Target {
-        name: "age",
-        seeds: &[
-            (0, "crates/afterbay-keys/tests/data"),
-            (1, "fixtures/keys"),
-            (1, "fixtures/age"),
-        ],
-    },
-    Target {
-        name: "pgp",
-        seeds: &[
-            (0, "fixtures/pgp/gnupg-2.2/messages"),
-            (0, "fixtures/pgp/gnupg-2.4/messages"),
-            (1, "fixtures/pgp/gnupg-2.2/keys"),
-        ],
-    },
-    Target {
-        name: "answers",
-        seeds: &[],
-    },
-    Target {
-        name: "patches",
-        seeds: &[(0, "fixtures/merge"), (1, "fixtures/merge")],
-    },
-    Target {
-        name: "substitution",
-        seeds: &[(0, "fixtures/substitute")],
-    },
+/// The targets, and how many of a thousand executions each gets: the slow ones fewer. A new one is one line here, one in
+/// `e2e/fuzz-targets/src/lib.rs`, and its program in `e2e/fuzz/src/bin`.
+const TARGETS: [(&str, u64); 16] = [
+    ("age", 20),
+    ("answers", 15),
+    ("envelope", 30),
+    ("eyaml", 30),
+    ("fields", 60),
+    ("kustomization", 60),
+    ("metadata", 80),
+    ("patches", 80),
+    ("pgp", 20),
+    ("references", 60),
+    ("shamir", 100),
+    ("stores", 40),
+    ("substitution", 85),
+    ("token", 170),
+    ("values", 90),
+    ("yaml", 60),
 ];
 
-/// Larger seeds slow the fuzzer down more than they teach it.
-const LARGEST_SEED: usize = 16 * 1024;
+/// What a run of one target came to.
+struct Run {
+    executions: u64,
+    seconds: u64,
+    /// Edges of the code that the corpus reaches, before and after.
+    edges: (u64, u64),
+    /// Mebibytes, at most.
+    memory: u64,
+    /// The last lines it printed, if it found something.
+    found: Option<String>,
+}
 
 /// Runs one target, or all of them one after another; a target that finds nothing counts as passed.
 pub(crate) fn run(flags: &Fuzz) -> anyhow::Result<Counts> {
     refuse_if_missing()?;
+    let chosen: Vec<_> = TARGETS
+        .iter()
+        .filter(|(name, _)| flags.target.as_ref().is_none_or(|only| only == name))
+        .collect();
+    if chosen.is_empty() {
+        bail!(
+            "there is no such target; there are {}",
+            TARGETS.map(|(name, _)| name).join(", ")
+        );
+    }
+    let folder = root().join("e2e/fuzz");
+    let triple = host()?;
+    check(cargo_fuzz("build").args(flags.target.as_ref()))?;
+    let shares: u64 = chosen.iter().map(|(_, share)| share).sum();
     let mut total = Counts::default();
     let mut all = 0;
-    for target in &TARGETS {
-        if flags.target.as_ref().is_some_and(|only| only != target.name) {
-            continue;
-        }
-        target.sow()?;
-        let (counts, executions) = target.run(flags)?;
-        println!("{:<10} {executions:>12} executions", target.name);
-        all += executions;
-        total += counts;
+    println!("| target | executions | a second | edges from seeds | edges in the end | peak MiB |");
+    println!("|---|---|---|---|---|---|");
+    for (name, share) in chosen {
+        let program = folder.join("target").join(&triple).join("release").join(name);
+        let run = fuzz(&program, name, flags.executions * share / shares, flags.seconds)?;
+        let speed = run.executions / run.seconds.max(1);
+        let (before, after) = run.edges;
+        println!(
+            "| `{name}` | {} | {speed} | {before} | {after} | {} |",
+            run.executions, run.memory
+        );
+        all += run.executions;
+        total += match run.found {
+            None => Counts::PASSED,
+            Some(said) => {
+                println!("{said}");
+                Counts::FAILED
+            }
+        };
     }
-    if total == Counts::default() {
-        let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
-        bail!("there is no such target; there are {}", names.join(", "));
-    }
-    println!("{all} executions in sum\n\n{total}");
+    println!("\n{all} executions in sum\n\n{total}");
     Ok(total)
 }
 
@@ -113,101 +102,169 @@ fn refuse_if_missing() -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Target {
-    /// Puts the seeds into the corpus.
-    fn sow(&self) -> anyhow::Result<()> {
-        let corpus = root().join("e2e/fuzz/corpus").join(self.name);
-        fs::create_dir_all(&corpus)?;
-        for (selector, folder) in self.seeds {
-            let files = files(&root().join(folder))?;
-            let pieces: Vec<Vec<u8>> = files
-                .iter()
-                .map(|file| pieces(file))
-                .collect::<anyhow::Result<Vec<_>>>()?
-                .concat();
-            for (index, content) in pieces.iter().enumerate() {
-                let seed = [std::slice::from_ref(selector), content.as_slice()].concat();
-                fs::write(
-                    corpus.join(format!("seed-{}-{selector}-{index}", folder.replace('/', "-"))),
-                    seed,
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs it to the bound; what it found stays below `e2e/fuzz/artifacts`.
-    fn run(&self, flags: &Fuzz) -> anyhow::Result<(Counts, u64)> {
-        let mut command = Command::new("cargo");
-        command
-            .args([
-                "+nightly",
-                "fuzz",
-                "run",
-                "--fuzz-dir",
-                "e2e/fuzz",
-                self.name,
-                "--",
-            ])
-            .arg(format!("-runs={}", flags.executions))
-            .arg(format!("-max_total_time={}", flags.seconds))
-            .args([
-                "-rss_limit_mb=2048",
-                "-timeout=20",
-                "-max_len=16384",
-                "-print_final_stats=1",
-            ])
-            .current_dir(root())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().context("cannot start cargo fuzz")?;
-        let mut executions = 0;
-        let mut last = Vec::new();
-        for line in BufReader::new(child.stderr.take().context("no standard error")?).lines() {
-            let line = line?;
-            if let Some(number) = line.strip_prefix("stat::number_of_executed_units:") {
-                executions = number.trim().parse().unwrap_or_default();
-            }
-            last.push(line);
-            if last.len() > 60 {
-                last.remove(0);
-            }
-        }
-        if child.wait()?.success() {
-            return Ok((Counts::PASSED, executions));
-        }
-        println!("{}", last.join("\n"));
-        Ok((Counts::FAILED, executions))
-    }
+/// The triple of this machine, which `cargo fuzz` builds for.
+fn host() -> anyhow::Result<String> {
+    let text = output(Command::new("rustc").arg("-vV"))?;
+    let triple = text.lines().find_map(|line| line.strip_prefix("host: "));
+    triple
+        .map(str::to_owned)
+        .context("rustc does not say what it builds for")
 }
 
-/// What a file holds: cases behind `=== NAME` one by one, everything else as a whole. What is large is left out.
-fn pieces(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    let content = fs::read(file)?;
-    let cases: Vec<Vec<u8>> = match std::str::from_utf8(&content) {
-        Ok(text) if text.starts_with("=== ") => text
-            .split("=== ")
-            .filter_map(|case| Some(case.split_once('\n')?.1.as_bytes().to_vec()))
-            .collect(),
-        _ => vec![content],
+/// `cargo fuzz` with the nightly toolchain. It optimizes, and leaves the assertions and the checks of overflows in.
+fn cargo_fuzz(subcommand: &str) -> Command {
+    // Not the `cargo` that runs this: it is of the toolchain of the workspace.
+    let mut command = Command::new("cargo");
+    command
+        .args(["+nightly", "fuzz", subcommand, "--fuzz-dir", "e2e/fuzz"])
+        .current_dir(root())
+        .env_remove("RUSTUP_TOOLCHAIN");
+    // What the `cargo` that runs this says of `xtask` would have crates built anew that ask for it.
+    let told = std::env::vars_os().map(|(name, _)| name);
+    for name in told.filter(|name| name.to_string_lossy().starts_with("CARGO")) {
+        if !["CARGO_HOME", "CARGO_INCREMENTAL"]
+            .iter()
+            .any(|kept| name == *kept)
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a target to one of its bounds; what it found stays below `e2e/fuzz/artifacts`.
+fn fuzz(program: &Path, name: &str, executions: u64, seconds: u64) -> anyhow::Result<Run> {
+    let folder = root().join("e2e/fuzz");
+    let artifacts = folder.join("artifacts").join(name);
+    let corpus = folder.join("corpus").join(name);
+    fs::create_dir_all(&artifacts)?;
+    fs::create_dir_all(&corpus)?;
+    let mut command = Command::new(program);
+    command
+        .arg(&corpus)
+        .env("FUZZ_SEEDS", &corpus)
+        .arg(format!("-artifact_prefix={}/", artifacts.display()))
+        .arg(format!("-runs={executions}"))
+        .arg(format!("-max_total_time={seconds}"))
+        .args([
+            "-rss_limit_mb=2048",
+            "-timeout=20",
+            "-max_len=16384",
+            "-print_final_stats=1",
+        ])
+        // A program of the sanitizer is slow to read the certificates of a machine, which no target needs.
+        .env(
+            "SSL_CERT_FILE",
+            root().join("crates/afterbay-keys/tests/data/rsa-certificate.pem"),
+        )
+        .current_dir(&folder)
+        .stderr(Stdio::piped());
+    if let Some(words) = words(&folder, name) {
+        command.arg(format!("-dict={}", words.display()));
+    }
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    let mut run = Run {
+        executions: 0,
+        seconds: 0,
+        edges: (0, 0),
+        memory: 0,
+        found: None,
     };
-    Ok(cases
-        .into_iter()
-        .filter(|case| case.len() <= LARGEST_SEED)
-        .collect())
-}
-
-/// The files below a folder, in order.
-fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
+    let mut last = Vec::new();
+    for line in BufReader::new(child.stderr.take().context("no standard error")?).lines() {
+        let line = line?;
+        run.read(&line);
+        last.push(line);
+        if last.len() > 60 {
+            last.remove(0);
         }
     }
-    found.sort();
-    Ok(found)
+    if !child.wait()?.success() {
+        run.found = Some(last.join("\n"));
+    }
+    Ok(run)
+}
+
+/// Words of the formats, which chance does not hit upon.
+fn words(folder: &Path, name: &str) -> Option<PathBuf> {
+    let file = folder.join("words").join(format!("{name}.dict"));
+    file.is_file().then_some(file)
+}
+
+impl Run {
+    /// Takes a line of libFuzzer: `#1234 INITED cov: 567 ft: …`, `stat::number_of_executed_units: 8`.
+    fn read(&mut self, line: &str) {
+        if let Some(rest) = line.strip_prefix("Done ") {
+            let number = rest.split(" in ").nth(1).and_then(|rest| rest.split(' ').next());
+            self.seconds = number.and_then(|number| number.parse().ok()).unwrap_or_default();
+        } else if let Some((name, number)) = line.strip_prefix("stat::").and_then(|rest| rest.split_once(':'))
+        {
+            let number = number.trim().parse().unwrap_or_default();
+            match name {
+                "number_of_executed_units" => self.executions = number,
+                "peak_rss_mb" => self.memory = number,
+                _ => {}
+            }
+        } else if let Some((_, rest)) = line.split_once(" cov: ")
+            && let Some(edges) = rest.split(' ').next().and_then(|number| number.parse().ok())
+        {
+            if line.contains("INITED") {
+                self.edges.0 = edges;
+            }
+            self.edges.1 = edges;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_libfuzzer_prints_is_read() {
+        let mut run = Run {
+            executions: 0,
+            seconds: 0,
+            edges: (0, 0),
+            memory: 0,
+            found: None,
+        };
+        for line in [
+            "INFO: seed corpus: files: 5 min: 37b max: 114b total: 441b rss: 48Mb",
+            "#6\tINITED cov: 651 ft: 1020 corp: 5/441b exec/s: 0 rss: 52Mb",
+            "#4096\tpulse  cov: 700 ft: 1200 corp: 9/500b lim: 114 exec/s: 2048 rss: 60Mb",
+            "#5000\tDONE   cov: 702 ft: 1201 corp: 9/500b lim: 114 exec/s: 2500 rss: 61Mb",
+            "Done 5000 runs in 2 second(s)",
+            "stat::number_of_executed_units: 5000",
+            "stat::average_exec_per_sec:     2500",
+            "stat::peak_rss_mb:              61",
+        ] {
+            run.read(line);
+        }
+        assert_eq!(
+            (run.executions, run.seconds, run.edges, run.memory),
+            (5000, 2, (651, 702), 61)
+        );
+    }
+
+    /// A target that is not in the table would not run.
+    #[test]
+    fn every_program_is_in_the_table() {
+        let mut names: Vec<_> = fs::read_dir(root().join("e2e/fuzz/src/bin"))
+            .unwrap()
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .path()
+                    .file_stem()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, TARGETS.map(|(name, _)| name));
+    }
 }

@@ -15,7 +15,7 @@ pub(super) struct Edge {
 }
 
 /// What each of our crates may link, of ours. What is not in the table may link nothing of ours.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("afterbay-source", &["afterbay-manifest"]),
     ("afterbay-sops", &["afterbay-manifest"]),
     ("afterbay-decrypt", &["afterbay-manifest", "afterbay-sops"]),
@@ -48,6 +48,17 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "afterbay-normalize",
             "afterbay-apply",
             "afterbay-pipeline",
+        ],
+    ),
+    // What reads what strangers write.
+    (
+        "fuzz-targets",
+        &[
+            "afterbay-manifest",
+            "afterbay-sops",
+            "afterbay-decrypt",
+            "afterbay-keys",
+            "afterbay-render",
         ],
     ),
 ];
@@ -157,12 +168,12 @@ fn is_named(to: &str, name: &str) -> bool {
 }
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with("afterbay") || ["xtask", "e2e", "fixtures"].contains(&name)
+    name.starts_with("afterbay") || ["xtask", "e2e", "fuzz-targets", "fixtures"].contains(&name)
 }
 
 fn may_link(from: &str, to: &str, dev: bool) -> bool {
     if to == "fixtures" {
-        return dev || from == "e2e";
+        return dev || from == "e2e" || from == "fuzz-targets";
     }
     if (from, to) == ("e2e", "afterbay-fakes") {
         return true;
@@ -214,6 +225,7 @@ mod tests {
                 "afterbay-fakes",
                 "xtask",
                 "e2e",
+                "fuzz-targets",
                 "fixtures",
             ])
             .collect();
@@ -246,6 +258,7 @@ mod tests {
             ("afterbay-manifest", "reqwest"),
             ("afterbay-keys", "anyhow"),
             ("e2e", "afterbay-apply"),
+            ("afterbay-keys", "fuzz-targets"),
             ("xtask", "afterbay-manifest"),
             ("afterbay-apply", "afterbay-pipeline"),
         ] {
@@ -304,6 +317,7 @@ mod tests {
             ("afterbay-normalize", "kube"),
             ("afterbay-render", "age"),
             ("e2e", "afterbay-apply"),
+            ("afterbay-keys", "fuzz-targets"),
             ("xtask", "afterbay-manifest"),
         ] {
             let dev = Edge {

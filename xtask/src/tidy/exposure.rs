@@ -141,10 +141,6 @@ const ALLOWED: &[(&str, &str)] = &[
         "crates/afterbay-render/src/go.rs",
         "the content that is hashed, and texts that hold YAML or JSON",
     ),
-    (
-        "crates/afterbay-render/src/images.rs",
-        "names of images, which stay sealed",
-    ),
     ("crates/afterbay-render/src/openapi.rs", "a schema"),
     (
         "crates/afterbay-render/src/plugin_transformers.rs",

@@ -1,12 +1,12 @@
 //! A text as an object with `${…}` in it. No secret value may come to stand in a plain leaf, or in an error.
-#![no_main]
 
 use std::sync::LazyLock;
 
 use afterbay_manifest::yaml::{self, Table};
 use afterbay_manifest::{Node, Provenance, Sealed};
 use afterbay_render::substitute::{Options, Variables, substitute};
-use libfuzzer_sys::fuzz_target;
+
+use crate::seed::{cases, selected};
 
 const SECRET: &str = "qzxj";
 
@@ -32,13 +32,18 @@ static VARIABLES: LazyLock<Variables> = LazyLock::new(|| {
     ] {
         variables.insert(name, value, Provenance::PLAIN).expect("a name");
     }
-    for (name, value) in [("s", SECRET.to_owned()), ("m", format!("{{k: {SECRET}}}")), ("q", format!("{SECRET}\": '"))] {
+    for (name, value) in [
+        ("s", SECRET.to_owned()),
+        ("m", format!("{{k: {SECRET}}}")),
+        ("q", format!("{SECRET}\": '")),
+    ] {
         variables.insert(name, &value, sealed.clone()).expect("a name");
     }
     variables
 });
 
-fuzz_target!(|data: &[u8]| {
+/// A byte that selects, and the text.
+pub fn run(data: &[u8]) {
     let Some((selector, rest)) = data.split_first() else {
         return;
     };
@@ -47,10 +52,13 @@ fuzz_target!(|data: &[u8]| {
     }
     let Ok(documents) = yaml::parse(rest) else { return };
     let options = Options {
-        strict: selector % 2 == 0,
+        strict: selector.is_multiple_of(2),
         ..Options::default()
     };
-    for mut object in documents.iter().filter_map(|document| document.resolve(Table::Kustomize).ok()?) {
+    for mut object in documents
+        .iter()
+        .filter_map(|document| document.resolve(Table::Kustomize).ok()?)
+    {
         if object.as_mapping().is_none() {
             continue;
         }
@@ -59,7 +67,12 @@ fuzz_target!(|data: &[u8]| {
             Err(error) => assert!(!error.to_string().contains(SECRET), "a secret in an error"),
         }
     }
-});
+}
+
+/// Templates and objects on record.
+pub fn seeds() -> Vec<Vec<u8>> {
+    selected(0, cases("fixtures/substitute")).collect()
+}
 
 /// The texts of all plain leaves.
 fn plain(object: &Node) -> String {

@@ -1,12 +1,12 @@
 //! A text as a patch of either kind, or as a target, for a few objects or for one that the text brings along.
-#![no_main]
 
 use std::sync::LazyLock;
 
 use afterbay_manifest::yaml::{self, Table};
 use afterbay_manifest::{Gvk, Node};
 use afterbay_render::merge::{Identity, Options, Patch, Schema, Selector, Target, apply, json6902};
-use libfuzzer_sys::fuzz_target;
+
+use crate::seed::{cases, selected};
 
 const OBJECTS: &str = "
 apiVersion: v1
@@ -31,31 +31,45 @@ fn objects(text: &str) -> Vec<Node> {
     let Ok(documents) = yaml::parse(text.as_bytes()) else {
         return Vec::new();
     };
-    documents.iter().filter_map(|document| document.resolve(Table::Kustomize).ok()?).collect()
+    documents
+        .iter()
+        .filter_map(|document| document.resolve(Table::Kustomize).ok()?)
+        .collect()
 }
 
-fuzz_target!(|data: &[u8]| {
+/// A byte that selects, and the text.
+pub fn run(data: &[u8]) {
     let Some((selector, rest)) = data.split_first() else {
         return;
     };
-    let Ok(text) = std::str::from_utf8(rest) else { return };
+    let Ok(text) = std::str::from_utf8(rest) else {
+        return;
+    };
     if selector % 4 == 3 {
         select(text);
         return;
     }
     // Half of the time the text brings the object along.
     match text.split_once("+++\n") {
-        Some((object, patch)) => objects(object).iter().for_each(|object| run(object, patch, *selector)),
-        None => KNOWN.iter().for_each(|object| run(object, text, *selector)),
+        Some((object, patch)) => objects(object)
+            .iter()
+            .for_each(|object| self::patch(object, patch, *selector)),
+        None => KNOWN.iter().for_each(|object| patch(object, text, *selector)),
     }
-});
+}
 
-fn run(object: &Node, text: &str, selector: u8) {
+/// Patches on record, as one kind and as the other.
+pub fn seeds() -> Vec<Vec<u8>> {
+    let cases = cases("fixtures/merge");
+    selected(0, cases.clone()).chain(selected(1, cases)).collect()
+}
+
+fn patch(object: &Node, text: &str, selector: u8) {
     let mut object = object.clone();
     match Patch::parse(text) {
         Ok(Patch::Strategic(patches)) => {
             let options = Options {
-                by_target: selector % 2 == 0,
+                by_target: selector.is_multiple_of(2),
                 ..Options::default()
             };
             for patch in &patches {
