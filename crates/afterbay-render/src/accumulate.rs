@@ -18,6 +18,8 @@ pub(crate) struct Accumulator {
     index: Option<HashMap<String, usize>>,
     /// Whether an operation gave an object another identity, so that two may have one.
     pub(crate) is_renamed: bool,
+    /// Whether a patch was merged into an object, for which kustomize asks its schema.
+    pub(crate) is_merged: bool,
     /// Every object by the identities it has and had.
     pub(crate) ids: IdIndex,
 }
@@ -67,6 +69,7 @@ impl Accumulator {
             variables: Vec::new(),
             index: None,
             is_renamed: false,
+            is_merged: false,
             ids: IdIndex::default(),
         }
     }

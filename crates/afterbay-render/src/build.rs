@@ -144,7 +144,8 @@ pub(crate) struct Build<'a> {
     metadata: Metadata,
     /// The schema of the first layer that brings one, which counts from there on.
     schema: Option<Arc<Schema>>,
-    /// Whether kustomize would have asked its built-in schema: about a kind whose scope it does not know by heart.
+    /// Whether kustomize would have asked its built-in schema: about a kind whose scope it does not know by heart, or for a
+    /// patch that merges.
     asked_schema: bool,
     options: Options,
 }
@@ -204,6 +205,7 @@ impl<'a> Build<'a> {
         layer.transform(&mut gathered, &schema, &mut self.errors);
         self.run_transformers(&mut gathered, target, &layer);
         layer.declare_variables(&mut gathered, &mut self.errors);
+        self.asked_schema |= gathered.is_merged;
         gathered
     }
 

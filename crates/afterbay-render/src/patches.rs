@@ -200,6 +200,7 @@ impl Patcher<'_> {
             }
         }
         gathered.resources = kept;
+        gathered.is_merged = true;
         result?;
         self.see_changes(options(entry), gathered)
     }
@@ -213,6 +214,7 @@ impl Patcher<'_> {
     ) -> Result<(), RenderError> {
         let patch = Resource::unchecked(object.clone(), self.nowhere());
         let index = self.only(&patch, gathered)?;
+        gathered.is_merged = true;
         let Some(resource) = gathered.resources.get_mut(index) else {
             return Ok(());
         };

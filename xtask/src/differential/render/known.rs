@@ -73,7 +73,8 @@ fn is_unquoted_name(theirs: &[u8], ours: &[u8]) -> bool {
     let unquoted = |line: &str| line.replace('"', "");
     theirs.lines().count() == ours.lines().count()
         && theirs.lines().zip(ours.lines()).all(|(theirs, ours)| {
-            theirs == ours || (theirs.trim_start().starts_with("name: ") && theirs == unquoted(ours))
+            let is_name = theirs.trim_start().trim_start_matches("- ").starts_with("name: ");
+            theirs == ours || (is_name && theirs == unquoted(ours))
         })
 }
 
@@ -85,6 +86,7 @@ mod tests {
     fn only_the_quotes_of_a_name_are_meant() {
         let theirs = b"metadata:\n  name: 53\n";
         assert!(is_unquoted_name(theirs, b"metadata:\n  name: \"53\"\n"));
+        assert!(is_unquoted_name(b"env:\n- name: 53\n", b"env:\n- name: \"53\"\n"));
         assert!(!is_unquoted_name(theirs, b"metadata:\n  name: \"54\"\n"));
         assert!(!is_unquoted_name(b"data:\n  a: 53\n", b"data:\n  a: \"53\"\n"));
     }

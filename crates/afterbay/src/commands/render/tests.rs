@@ -174,7 +174,13 @@ fn opened_files_are_built_like_plain_ones() {
     }
     // An opened value has no spelling left (`0o7`, `True`, a date, where a text is folded): it is printed as what it is, and
     // in a patch of operations `yes` and `0644` are read as in an object.
-    let spelled = ["annotations", "folded-texts", "patches-operations"];
+    let spelled = [
+        "annotations",
+        "annotations-as-json",
+        "folded-texts",
+        "images-numbers",
+        "patches-operations",
+    ];
     assert_eq!(differ, spelled.map(str::to_owned).into());
     let configured = [
         "build-metadata",
@@ -183,10 +189,11 @@ fn opened_files_are_built_like_plain_ones() {
         "definitions",
         "images-of-volumes",
         "patches-custom-kinds",
+        "plugins-annotations",
         "plugins-generators",
         "plugins-transformers",
         "replacements-by-path",
     ];
     assert_eq!(refused, configured.map(str::to_owned).into());
-    assert_eq!(equal, 49);
+    assert_eq!(equal, 55);
 }
