@@ -261,11 +261,18 @@ impl FileTree {
         self.insert(path, Entry::Submodule(commit.into()));
     }
 
-    fn insert(&mut self, path: TreePath, entry: Entry) {
-        let mut directory = path.parent();
-        while self.directories.insert(directory.clone()) {
-            directory = directory.parent();
+    /// Puts a directory in, with those above it. A revision of Git has none that is empty; a disk may.
+    pub fn insert_directory(&mut self, path: TreePath) {
+        let mut directory = path;
+        while !self.directories.contains(&directory) {
+            let parent = directory.parent();
+            self.directories.insert(directory);
+            directory = parent;
         }
+    }
+
+    fn insert(&mut self, path: TreePath, entry: Entry) {
+        self.insert_directory(path.parent());
         self.entries.insert(path, entry);
     }
 

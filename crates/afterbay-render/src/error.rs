@@ -251,17 +251,35 @@ impl RenderError {
         }
     }
 
-    /// What to do about it, where the text does not say so itself.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// What is not in the tree, if that is what is wrong.
+    pub(crate) fn missing(&self) -> Option<&TreePath> {
         match self {
+            Self::Target { source, .. } | Self::Resource { source, .. } => match source {
+                TreeError::NotFound { path } => Some(path),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether a path in it goes outside of the tree.
+    pub fn leaves_tree(&self) -> bool {
+        matches!(
+            self,
             Self::Target {
                 source: TreeError::LeavesTree { .. },
                 ..
-            }
-            | Self::Resource {
+            } | Self::Resource {
                 source: TreeError::LeavesTree { .. },
                 ..
-            } => None,
+            }
+        )
+    }
+
+    /// What to do about it, where the text does not say so itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            _ if self.leaves_tree() => None,
             Self::Target { .. } => Some("check the path, and that it is in this revision"),
             Self::Resource { .. } => Some("correct the entry, or add what it names to the repository"),
             Self::Yaml { .. } => Some("correct the text at this place"),

@@ -18,7 +18,7 @@ use crate::error::RenderError;
 use reader::Reader;
 
 /// The names a kustomization file can have, in kustomize's order.
-const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What `apiVersion` has to be, if it is there (`Kustomization.EnforceFields` of kustomize).
 const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";

@@ -78,6 +78,7 @@ mod vars;
 
 pub use build::{Options, Order, attempt, render, render_with};
 pub use error::{RenderError, RenderErrors, UnsupportedField};
+pub use kustomization::FILE_NAMES as KUSTOMIZATION_FILES;
 pub use locate::{Inputs, inputs};
 
 pub use scope::is_cluster_scoped;

@@ -16,6 +16,7 @@ const MAX_LAYERS: usize = 20_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
     paths: Vec<TreePath>,
+    missing: Vec<TreePath>,
     errors: Vec<RenderError>,
 }
 
@@ -29,6 +30,12 @@ impl Inputs {
     /// The paths, kustomization files included.
     pub fn iter(&self) -> impl Iterator<Item = &TreePath> {
         self.paths.iter()
+    }
+
+    /// What the build looks for and is not in the tree: files, and directories of which no kustomization file is there.
+    /// Who holds a part of a tree brings them and asks again; what is in the end still missing is an error of the build.
+    pub fn missing(&self) -> impl Iterator<Item = &TreePath> {
+        self.missing.iter()
     }
 
     /// How many files.
@@ -63,6 +70,7 @@ pub fn inputs(tree: &FileTree, path: &TreePath) -> Inputs {
     paths.retain(|path| seen.insert(path.clone()));
     Inputs {
         paths,
+        missing: located.missing,
         errors: located.errors,
     }
 }
@@ -140,6 +148,8 @@ impl Target {
 /// A target with what is wrong with it and what the user should know about how it was found.
 pub(crate) struct Located {
     pub(crate) target: Target,
+    /// What is looked for and is not in the tree.
+    missing: Vec<TreePath>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) errors: Vec<RenderError>,
 }
@@ -151,6 +161,7 @@ pub(crate) fn locate(tree: &FileTree, path: &TreePath, needs_file: bool) -> Loca
         visited: Vec::new(),
         needs_file,
         layers: 0,
+        missing: Vec::new(),
         errors: Vec::new(),
         warnings: Vec::new(),
     };
@@ -162,8 +173,11 @@ pub(crate) fn locate(tree: &FileTree, path: &TreePath, needs_file: bool) -> Loca
             Target::default()
         }
     };
+    let mut missing = locator.missing;
+    missing.extend(locator.errors.iter().filter_map(RenderError::missing).cloned());
     Located {
         target,
+        missing,
         warnings: locator.warnings,
         errors: locator.errors,
     }
@@ -177,6 +191,8 @@ pub(crate) struct Locator<'a> {
     needs_file: bool,
     /// How many kustomization files were read.
     layers: usize,
+    /// What is looked for, is not in the tree, and is in no error.
+    missing: Vec<TreePath>,
     pub(crate) errors: Vec<RenderError>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -293,8 +309,11 @@ impl<'a> Locator<'a> {
         let plugins = [&target.generators, &target.transformers, &target.validators];
         let nested = plugins::files(self.tree, &plugins, &directory);
         for path in nested {
-            if let Ok((path, _)) = directory.join(&path).and_then(|path| self.tree.file(&path)) {
-                target.files.push(path);
+            match directory.join(&path).and_then(|path| self.tree.file(&path)) {
+                Ok((path, _)) => target.files.push(path),
+                Err(TreeError::NotFound { path }) => self.missing.push(path),
+                // The build says what is wrong.
+                Err(_) => {}
             }
         }
     }
@@ -414,7 +433,7 @@ impl<'a> Locator<'a> {
 
     /// A file first, then a Git address, then a directory, as kustomize tries them.
     fn resolve(
-        &self,
+        &mut self,
         site: Site<'_>,
         what: &'static str,
         listed: &Listed,
@@ -477,11 +496,14 @@ impl<'a> Locator<'a> {
             });
         }
         match kustomization::file_names(self.tree, &base) {
-            names if names.is_empty() => Err(RenderError::NoKustomizationFile {
-                place: place(),
-                what,
-                entry: entry(),
-            }),
+            names if names.is_empty() => {
+                self.missing.push(base);
+                Err(RenderError::NoKustomizationFile {
+                    place: place(),
+                    what,
+                    entry: entry(),
+                })
+            }
             names => Ok(Reached::Base(base, names)),
         }
     }

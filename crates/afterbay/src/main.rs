@@ -6,6 +6,7 @@ mod archive;
 mod arguments;
 mod cli;
 mod commands;
+mod directory;
 mod exit;
 mod failure;
 mod hardening;

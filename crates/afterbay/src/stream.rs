@@ -3,6 +3,7 @@
 //! Its first lines may say which revision it is; provenance does not cross a pipe, and what depends on it takes the safe
 //! side: every value of a Secret counts as opened, a terminal shows names only, and of what a server quotes nothing stays.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -12,9 +13,11 @@ use afterbay_manifest::{
     Mapping, Node, Object, ObjectError, Provenance, RenderedSet, Revision, Sealed, TreePath, Warning, yaml,
 };
 use anyhow::Context as _;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::masking::{self, Hide};
+use crate::output::{self, Format};
 
 /// The most a stream may hold, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
@@ -117,15 +120,7 @@ pub(crate) fn write(
     hide: impl Fn(&Object) -> Hide,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let nodes: Vec<Node> = if reveal.shows_plaintext() {
-        objects.iter().map(|object| object.body().clone()).collect()
-    } else {
-        eprintln!("note: values are hidden on a terminal; --reveal shows them");
-        objects
-            .iter()
-            .map(|object| masking::masked(object, hide(object)))
-            .collect()
-    };
+    let nodes = shown(objects, reveal, hide);
     let mut head = String::new();
     for (mark, value) in [(REFERENCE, &revision.reference), (COMMIT, &revision.commit)] {
         if let Some(value) = value {
@@ -135,8 +130,37 @@ pub(crate) fn write(
         }
     }
     out.write_all(head.as_bytes())
-        .and_then(|()| out.write_all(yaml::emit_sorted(&nodes).as_bytes()))
+        .and_then(|()| out.write_all(yaml::emit_sorted(nodes.iter().map(AsRef::as_ref)).as_bytes()))
         .context("standard output")
+}
+
+/// Prints objects as one List, which `kubectl` and every later stage read; masked in the same way.
+pub(crate) fn write_json(
+    objects: &[Object],
+    reveal: Reveal,
+    hide: impl Fn(&Object) -> Hide,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let items = shown(objects, reveal, hide);
+    let items: Vec<Value> = items.iter().map(|node| node.expose_json()).collect();
+    let mut list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+    list.sort_all_objects();
+    output::value(&list, Format::Json, out)
+}
+
+/// The bodies of objects as they may be printed.
+fn shown(objects: &[Object], reveal: Reveal, hide: impl Fn(&Object) -> Hide) -> Vec<Cow<'_, Node>> {
+    if reveal.shows_plaintext() {
+        return objects
+            .iter()
+            .map(|object| Cow::Borrowed(object.body()))
+            .collect();
+    }
+    eprintln!("note: values are hidden on a terminal; --reveal shows them");
+    objects
+        .iter()
+        .map(|object| Cow::Owned(masking::masked(object, hide(object))))
+        .collect()
 }
 
 fn revision(text: &[u8]) -> Revision {

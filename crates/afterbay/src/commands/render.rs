@@ -1,24 +1,36 @@
 //! `afterbay render`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use afterbay_manifest::TreePath;
+use afterbay_manifest::{FileTree, Object, Revision, TreePath};
 use afterbay_pipeline::RunError;
+use afterbay_render::{RenderError, RenderErrors};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::archive;
 use crate::arguments::PlaceArguments;
+use crate::directory;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::masking::Hide;
 use crate::stream::{self, Reveal};
 
-/// Render a directory of a tar stream to objects, as kustomize does
+/// Render a directory to objects, as kustomize does: one on disk, or one of a tar stream
 #[derive(Debug, Args)]
 pub(crate) struct Render {
-    /// Directory to build
+    /// Directory on disk to build; sealed files are built as they are [default: a tar stream]
+    #[arg(value_name = "PATH", conflicts_with_all = ["path", "file"])]
+    directory: Option<PathBuf>,
+
+    /// Directory that the build of PATH may read, and nothing outside of it [default: the Git work tree that holds PATH, else
+    /// the working directory if it does, else PATH]
+    #[arg(long, value_name = "DIR", requires = "directory")]
+    root: Option<PathBuf>,
+
+    /// Directory of the tar stream to build
     #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), default_value = ".")]
     path: String,
 
@@ -34,12 +46,25 @@ pub(crate) struct Render {
     #[arg(long)]
     needs_kustomization: bool,
 
+    /// Form of the objects
+    #[arg(long, short, value_enum, default_value_t = Form::Yaml)]
+    output: Form,
+
     #[command(flatten)]
     places: PlaceArguments,
 
     /// Show the values of Secrets and of files that were opened on a terminal
     #[arg(long)]
     reveal: bool,
+}
+
+/// The form of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Documents, byte for byte as kustomize prints them
+    Yaml,
+    /// One List of kind v1
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,56 +84,97 @@ impl From<Order> for afterbay_render::Order {
     }
 }
 
+/// What is built, wherever it comes from.
+struct Source {
+    tree: FileTree,
+    path: TreePath,
+    revision: Revision,
+    /// The files in which values were opened.
+    opened: BTreeSet<TreePath>,
+}
+
 impl Render {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let Self {
-            path,
-            file,
-            order,
-            needs_kustomization,
-            places,
-            reveal,
-        } = self;
-        let allowed = places
+        let allowed = self
+            .places
             .patterns()
             .map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let options = afterbay_render::Options {
-            order: order.into(),
-            needs_kustomization,
+            order: self.order.into(),
+            needs_kustomization: self.needs_kustomization,
             allows_missing_api_version: true,
         };
-        let path = TreePath::parse(&path).map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
-        let input = stream::input(file.as_deref())?;
-        let archive::Contents { snapshot, opened, .. } =
-            archive::read(&*input).map_err(anyhow::Error::new)?;
-        let (tree, piped) = afterbay_decrypt::mark_opened(snapshot.tree, &opened);
-        let rendered =
-            afterbay_render::render_with(&tree, &path, snapshot.revision, options).map_err(RunError::from)?;
+        let Source {
+            tree,
+            path,
+            revision,
+            opened,
+        } = self.source()?;
+        let (tree, piped) = afterbay_decrypt::mark_opened(tree, &opened);
+        let rendered = afterbay_render::render_with(&tree, &path, revision, options)
+            .map_err(|errors| self.refused(errors))?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
         }
         piped
             .confine(&rendered.objects, &allowed)
             .map_err(RunError::from)?;
-        let reveal = if reveal {
+        let reveal = if self.reveal {
             Reveal::Everywhere
         } else {
             Reveal::NotOnTerminal
         };
-        stream::write(
-            &rendered.objects,
-            &rendered.revision,
-            reveal,
-            |object| {
-                if opened.contains(&object.origin().file) {
-                    Hide::Everything
-                } else {
-                    Hide::Opened
-                }
-            },
-            &mut io::stdout().lock(),
-        )?;
+        let hide = |object: &Object| {
+            if opened.contains(&object.origin().file) {
+                Hide::Everything
+            } else {
+                Hide::Opened
+            }
+        };
+        let out = &mut io::stdout().lock();
+        match self.output {
+            Form::Yaml => stream::write(&rendered.objects, &rendered.revision, reveal, hide, out)?,
+            Form::Json => stream::write_json(&rendered.objects, reveal, hide, out)?,
+        }
         Ok(())
+    }
+
+    /// What is wrong with the build, and how more of the disk may be read, if that is it.
+    fn refused(&self, errors: RenderErrors) -> Failure {
+        let leaves = self.directory.is_some() && errors.0.iter().any(RenderError::leaves_tree);
+        let mut failure = Failure::from(RunError::from(errors));
+        if leaves {
+            failure.hint("--root DIR names a directory that holds everything the build may read");
+        }
+        failure
+    }
+
+    fn source(&self) -> Result<Source, Failure> {
+        if let Some(directory) = &self.directory {
+            let missing = |tree: &FileTree, path: &TreePath| {
+                let inputs = afterbay_render::inputs(tree, path);
+                inputs.missing().cloned().collect()
+            };
+            let read = directory::read(directory, self.root.as_deref(), missing);
+            let read = read.map_err(|error| Failure::other(Exit::Failure, &error.into()))?;
+            return Ok(Source {
+                tree: read.tree,
+                path: read.path,
+                revision: Revision::UNKNOWN,
+                opened: BTreeSet::new(),
+            });
+        }
+        let path = TreePath::parse(&self.path);
+        let path = path.map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
+        let input = stream::input(self.file.as_deref())?;
+        let archive::Contents { snapshot, opened, .. } =
+            archive::read(&*input).map_err(anyhow::Error::new)?;
+        Ok(Source {
+            tree: snapshot.tree,
+            path,
+            revision: snapshot.revision,
+            opened,
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod commands;
 mod decrypt;
 mod failures;
 mod machine;
+mod render;
 mod terminal;
 mod together;
 mod unattended;
