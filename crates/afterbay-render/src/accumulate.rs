@@ -7,6 +7,7 @@ use afterbay_manifest::Place;
 use crate::arguments::Variable;
 use crate::config::Config;
 use crate::error::RenderError;
+use crate::explain::Explained;
 use crate::resource::{Behavior, Id, Resource};
 
 /// The objects of a layer, in order.
@@ -14,6 +15,8 @@ pub(crate) struct Accumulator {
     pub(crate) resources: Vec<Resource>,
     pub(crate) config: Config,
     pub(crate) variables: Vec<(Variable, Place)>,
+    /// What was there and is no more, where that is asked for.
+    pub(crate) removed: Vec<Explained>,
     /// Every object by the identity it has; `None` when identities may have changed.
     index: Option<HashMap<String, usize>>,
     /// Whether an operation gave an object another identity, so that two may have one.
@@ -67,6 +70,7 @@ impl Accumulator {
             resources: Vec::new(),
             config: Config::nothing(),
             variables: Vec::new(),
+            removed: Vec::new(),
             index: None,
             is_renamed: false,
             is_merged: false,
@@ -122,6 +126,7 @@ impl Accumulator {
                 errors.extend(self.append(resource));
             }
         }
+        self.removed.extend(other.removed);
         if let Err(problem) = self.config.merge(&other.config) {
             errors.push(RenderError::Step {
                 place: place.clone(),

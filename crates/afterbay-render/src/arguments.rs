@@ -82,6 +82,7 @@ pub(crate) struct Image {
     pub(crate) tag_suffix: String,
     pub(crate) new_tag: String,
     pub(crate) digest: String,
+    pub(crate) position: Position,
 }
 
 /// An entry of `replicas`.
@@ -296,7 +297,10 @@ impl Image {
     const FIELDS: [&str; 5] = ["name", "newName", "tagSuffix", "newTag", "digest"];
 
     pub(crate) fn read(decoder: &mut Decoder<'_>, node: &Node, at: &str) -> Self {
-        let mut all = Self::default();
+        let mut all = Self {
+            position: node.position,
+            ..Self::default()
+        };
         decoder.fields(node, at, &Self::FIELDS, |decoder, name, at, value| {
             let text = decoder.text(value, at);
             match name {

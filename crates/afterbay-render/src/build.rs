@@ -15,9 +15,10 @@ use crate::arguments::GeneratorOptions;
 use crate::build_metadata::{self, Note};
 use crate::config::Config;
 use crate::error::{RenderError, RenderErrors};
+use crate::explain::{self, Change, Explanation, Source, Story, Watch};
 use crate::generators::{self, Kind};
 use crate::kustomization::Kustomization;
-use crate::loads::Files;
+use crate::loads::{self, Files};
 use crate::locate::{self, Entry, Found, Target};
 use crate::merge::Schema;
 use crate::resource::Resource;
@@ -67,6 +68,20 @@ pub fn render_with(
     }
 }
 
+/// The same, and what made and changed each of its objects. It takes more time and memory.
+pub fn explain(
+    tree: &FileTree,
+    path: &TreePath,
+    revision: Revision,
+    options: Options,
+) -> Result<(RenderedSet, Explanation), RenderErrors> {
+    let (set, errors, explanation) = build(tree, path, revision, options, true);
+    match errors {
+        None => Ok((set, explanation)),
+        Some(errors) => Err(errors),
+    }
+}
+
 /// The same as far as it goes: what is sound of the build, and what is wrong with the rest.
 ///
 /// Files that are left sealed ([`FileTree::leave_sealed`]) are left out. An incomplete set is good for one thing: later
@@ -81,6 +96,17 @@ fn attempt_with(
     revision: Revision,
     options: Options,
 ) -> (RenderedSet, Option<RenderErrors>) {
+    let (set, errors, _) = build(tree, path, revision, options, false);
+    (set, errors)
+}
+
+fn build(
+    tree: &FileTree,
+    path: &TreePath,
+    revision: Revision,
+    options: Options,
+    explains: bool,
+) -> (RenderedSet, Option<RenderErrors>, Explanation) {
     let located = locate::locate(tree, path, options.needs_kustomization);
     let is_complete = located.errors.is_empty();
     let mut build = Build {
@@ -91,6 +117,8 @@ fn attempt_with(
         schema: None,
         asked_schema: false,
         options,
+        explains,
+        explanation: Explanation::default(),
     };
     let objects = if is_complete {
         build.bring_schema(&located.target);
@@ -108,7 +136,11 @@ fn attempt_with(
         objects,
         warnings,
     };
-    (set, RenderErrors::check(build.errors, ()).err())
+    (
+        set,
+        RenderErrors::check(build.errors, ()).err(),
+        build.explanation,
+    )
 }
 
 /// What `buildMetadata` of the root asks for; it is asked of every layer.
@@ -148,6 +180,9 @@ pub(crate) struct Build<'a> {
     /// patch that merges.
     asked_schema: bool,
     options: Options,
+    /// Whether it is kept what made and changed each object.
+    explains: bool,
+    explanation: Explanation,
 }
 
 static BUILT_IN: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::built_in().clone()));
@@ -163,6 +198,8 @@ impl<'a> Build<'a> {
             schema: None,
             asked_schema: false,
             options: Options::default(),
+            explains: false,
+            explanation: Explanation::default(),
         }
     }
 
@@ -173,7 +210,11 @@ impl<'a> Build<'a> {
 
     /// Builds a directory on top of what is there, which is nothing, or for a component what its parent has.
     fn accumulate(&mut self, mut gathered: Accumulator, target: &Target, path: &str) -> Accumulator {
-        self.entries(&mut gathered, &target.entries, path);
+        let file = target
+            .kustomization
+            .as_ref()
+            .map(|kustomization| &kustomization.file);
+        self.entries(&mut gathered, &target.entries, path, file);
         let Some(kustomization) = &target.kustomization else {
             return gathered;
         };
@@ -185,6 +226,7 @@ impl<'a> Build<'a> {
             },
             path,
             keeps_metadata: self.metadata.is_kept,
+            explains: self.explains,
         };
         layer.configure(&mut gathered, &mut self.errors);
         self.generate(&mut gathered, &layer);
@@ -194,6 +236,10 @@ impl<'a> Build<'a> {
                 let below = build_metadata::join(path, &entry.listed.text);
                 self.bring_schema(component);
                 gathered = self.accumulate(gathered, component, &below);
+                if let (true, Some(inner)) = (self.explains, &component.kustomization) {
+                    let place = layer.place(entry.listed.position);
+                    explain::lists(&mut gathered.resources, &place, Some(&inner.file));
+                }
                 // kustomize puts what a component left into an accumulator of its own.
                 gathered.changed();
                 gathered.check_distinct(&mut self.errors);
@@ -235,9 +281,18 @@ impl<'a> Build<'a> {
         self.schema.clone().unwrap_or_else(|| BUILT_IN.clone())
     }
 
-    /// Adds what files and bases hold.
-    pub(crate) fn entries(&mut self, gathered: &mut Accumulator, entries: &[Entry], path: &str) {
+    /// Adds what files and bases hold. `by` is the kustomization file, if there is one.
+    pub(crate) fn entries(
+        &mut self,
+        gathered: &mut Accumulator,
+        entries: &[Entry],
+        path: &str,
+        by: Option<&TreePath>,
+    ) {
         for entry in entries {
+            let listed = by
+                .filter(|_| self.explains)
+                .map(|file| Place::new(file.clone(), entry.listed.position));
             let below = build_metadata::join(path, &entry.listed.text);
             match &entry.found {
                 Found::File(file) => {
@@ -245,12 +300,22 @@ impl<'a> Build<'a> {
                         if self.metadata.is_kept {
                             resource.source.origin = Some(Note::of_file(below.clone()));
                         }
+                        if self.explains {
+                            let source = Source::File(resource.origin().clone());
+                            resource.story = Some(Story::begin(source, &resource.body));
+                            if let Some(place) = &listed {
+                                explain::lists(std::slice::from_mut(&mut resource), place, None);
+                            }
+                        }
                         self.errors.extend(gathered.append(resource));
                     }
                 }
                 Found::Base(base) => {
                     self.bring_schema(base);
-                    let other = self.target(base, &below);
+                    let mut other = self.target(base, &below);
+                    if let Some(place) = &listed {
+                        explain::lists(&mut other.resources, place, None);
+                    }
                     let place = Place::of_file(base.directory.clone());
                     gathered.merge(other, &place, &mut self.errors);
                 }
@@ -275,7 +340,17 @@ impl<'a> Build<'a> {
                 if layer.keeps_metadata {
                     resource.source.origin = Some(layer.note(kind.plugin()));
                 }
+                if self.explains {
+                    let source = Source::Generator {
+                        generator: kind.field(),
+                        place: place.clone(),
+                        files: layer.files.paths(&loads::generator_files(generator)),
+                    };
+                    resource.story = Some(Story::begin(source, &resource.body));
+                }
+                let mut watch = layer.watch(gathered);
                 gathered.absorb(vec![resource], &place, kind.field(), &mut self.errors);
+                watch.see(gathered, || Change::by(kind.field(), place));
             }
         }
     }
@@ -309,16 +384,23 @@ impl<'a> Build<'a> {
     fn finish(&mut self, mut gathered: Accumulator, target: &Target) -> Vec<Object> {
         let nothing = Kustomization::default();
         let kustomization = target.kustomization.as_ref().unwrap_or(&nothing);
+        let mut watch = Watch::new(self.explains, &gathered);
         hash::transform(&mut gathered.resources, &mut self.errors);
+        watch.see(&mut gathered, || Change::at_the_end("hash of the content"));
         references::follow(&mut gathered.resources, gathered.config.specs(), &mut self.errors);
+        watch.see(&mut gathered, || Change::at_the_end("names that follow"));
         self.resolve_variables(&mut gathered);
+        watch.see(&mut gathered, || Change::at_the_end("vars"));
         gathered
             .resources
             .retain(|resource| !annotation::is_local(&resource.body));
+        watch.see(&mut gathered, || Change::at_the_end("local-config"));
+        drop(watch);
         // Two that a layer made one of have been named there.
         if self.errors.is_empty() {
             gathered.check_distinct(&mut self.errors);
         }
+        self.explanation.removed = std::mem::take(&mut gathered.removed);
         let mut resources = gathered.resources;
         match (&kustomization.sort_options, self.options.order) {
             (Some(options), _) => {
@@ -330,7 +412,16 @@ impl<'a> Build<'a> {
         }
         let mut objects = Vec::with_capacity(resources.len());
         for resource in resources {
-            let resource = self.clean(resource);
+            let mut resource = self.clean(resource);
+            if self.explains {
+                let step = if self.metadata.is_kept {
+                    Change::by("buildMetadata", kustomization.place("buildMetadata"))
+                } else {
+                    Change::at_the_end("internal annotations")
+                };
+                explain::note(&mut resource, &step);
+                self.explanation.objects.extend(explain::tell(&resource));
+            }
             let object = if self.options.allows_missing_api_version {
                 resource.into_any_object()
             } else {

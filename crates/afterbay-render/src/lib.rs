@@ -39,6 +39,7 @@ mod configurations;
 mod crds;
 mod decode;
 mod error;
+mod explain;
 mod field_path;
 mod fieldspec;
 mod folded;
@@ -76,8 +77,9 @@ mod tests;
 mod transform;
 mod vars;
 
-pub use build::{Options, Order, attempt, render, render_with};
+pub use build::{Options, Order, attempt, explain, render, render_with};
 pub use error::{RenderError, RenderErrors, UnsupportedField};
+pub use explain::{Change, Explained, Explanation, Source};
 pub use kustomization::FILE_NAMES as KUSTOMIZATION_FILES;
 pub use locate::{Inputs, inputs};
 

@@ -76,6 +76,12 @@ pub(crate) struct Files<'t> {
 }
 
 impl<'t> Files<'t> {
+    /// Where paths as written lead; those that lead nowhere are left out.
+    pub(crate) fn paths(&self, written: &[String]) -> Vec<TreePath> {
+        let joined = written.iter().map(|path| self.directory.join(path));
+        joined.filter_map(Result::ok).collect()
+    }
+
     /// The file at a path as written.
     pub(crate) fn load(
         &self,

@@ -69,21 +69,24 @@ impl Patcher<'_> {
         }
     }
 
-    /// What `PatchStrategicMergeTransformer` is told: paths or texts in a list, and a text.
+    /// What `PatchStrategicMergeTransformer` is told: paths or texts in a list, and a text. `after` is called behind each
+    /// entry of the list, with its index.
     pub(crate) fn all_strategic(
         &self,
         paths: &[String],
         text: &str,
         gathered: &mut Accumulator,
+        after: &mut dyn FnMut(usize, &mut Accumulator),
     ) -> Result<(), RenderError> {
         let mut count = 0;
-        for path in paths {
+        for (index, path) in paths.iter().enumerate() {
             let (path, text) = if read::is_inline(path) {
                 ("", path.as_str())
             } else {
                 (path.as_str(), "")
             };
             count += self.strategic_text(path, text, gathered)?;
+            after(index, gathered);
         }
         if !text.is_empty() {
             count += self.strategic_text("", text, gathered)?;

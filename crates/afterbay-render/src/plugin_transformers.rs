@@ -215,7 +215,7 @@ fn patch(
                     _ => all.1 = decoder.text(value, at),
                 },
             );
-            patcher.all_strategic(&paths, &text, gathered)
+            patcher.all_strategic(&paths, &text, gathered, &mut |_, _| {})
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::build::Build;
 use crate::build_metadata::{self, Note};
 use crate::decode::{Decoder, Mode};
 use crate::error::{RenderError, UnsupportedField};
+use crate::explain::{Change, Source, Story};
 use crate::fieldspec::FieldSpec;
 use crate::generators::{self, Kind};
 use crate::kustomization::Listed;
@@ -152,7 +153,7 @@ impl Build<'_> {
                         let origin = Note::of_file(build_metadata::join(path, &entry.listed.text));
                         self.add_configurations(&mut gathered, contents, &origin);
                     }
-                    Found::Base(_) => self.entries(&mut gathered, std::slice::from_ref(entry), path),
+                    Found::Base(_) => self.entries(&mut gathered, std::slice::from_ref(entry), path, None),
                 },
                 Plugin::Inline(Listed { .. }) => {}
             }
@@ -180,10 +181,20 @@ impl Build<'_> {
                 if layer.keeps_metadata && resource.source.origin.is_none() {
                     resource.source.origin = Some(note.clone());
                 }
+                if layer.explains {
+                    let source = Source::Generator {
+                        generator: "generators",
+                        place: configuration.place.clone(),
+                        files: layer.files.paths(&files_of(&configuration)),
+                    };
+                    resource.story = Some(Story::begin(source, &resource.body));
+                }
                 resource
             });
             let place = configuration.place.clone();
+            let mut watch = layer.watch(gathered);
             gathered.absorb(with_origin.collect(), &place, "generators", &mut self.errors);
+            watch.see(gathered, || Change::by("generators", place));
         }
     }
 
@@ -217,10 +228,14 @@ impl Build<'_> {
         for resource in self.layer_configurations(&target.transformers, layer, "transformers") {
             let configuration = Configuration::of(&resource);
             let errors = &mut self.errors;
+            let mut watch = layer.watch(gathered);
             changed::transform(&configuration, layer.files, &schema, gathered, errors);
             gathered.resources.iter_mut().for_each(Resource::settle);
             gathered.changed();
             layer.remember(gathered, || configuration.note());
+            watch.see(gathered, || {
+                Change::by(resource.gvk().kind.as_str(), configuration.place.clone())
+            });
         }
         for resource in self.layer_configurations(&target.validators, layer, "validators") {
             let configuration = Configuration::of(&resource);

@@ -1,8 +1,11 @@
 //! An object on its way through the build, with the identities it had before.
 
+use std::sync::Arc;
+
 use afterbay_manifest::{Gvk, Node, Object, ObjectError, ObjectRef, Origin, Position, Spelling, Value};
 
 use crate::build_metadata::Source;
+use crate::explain::Story;
 use crate::scope;
 use crate::shared::Shared;
 
@@ -78,6 +81,8 @@ pub(crate) struct Resource {
     pub(crate) variables: Vec<String>,
     /// What `buildMetadata` says about it.
     pub(crate) source: Source,
+    /// What made and changed it, where that is asked for.
+    pub(crate) story: Option<Arc<Story>>,
     /// Fields that kustomize holds as one.
     pub(crate) shared: Shared,
 }
@@ -99,6 +104,7 @@ impl Resource {
             is_generated: false,
             variables: Vec::new(),
             source: Source::default(),
+            story: None,
             shared: Shared::default(),
         };
         resource.refresh();
@@ -281,6 +287,7 @@ impl Resource {
         self.behavior = old.behavior;
         self.is_generated = old.is_generated;
         self.variables.clone_from(&old.variables);
+        self.story.clone_from(&old.story);
         self.source
             .transformations
             .clone_from(&old.source.transformations);

@@ -1,6 +1,7 @@
 //! Tests of whole builds: against the real kustomize, and of what is refused.
 
 mod conformance;
+mod explained;
 mod provenance;
 mod refused;
 mod refused_fields;

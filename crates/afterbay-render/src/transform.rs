@@ -7,13 +7,14 @@ use crate::affixes::{self, End};
 use crate::build_metadata::{self, Note};
 use crate::config::{Config, Specs};
 use crate::error::RenderError;
+use crate::explain::{Change, Watch};
 use crate::kustomization::Kustomization;
 use crate::loads::Files;
 use crate::merge::Schema;
 use crate::namespace::{Namespace, Subjects};
 use crate::patches::Patcher;
 use crate::resource::Resource;
-use crate::{configurations, crds, images, labels, replacements, replicas};
+use crate::{configurations, crds, images, labels, read, replacements, replicas};
 
 /// One kustomization file and where it lies.
 pub(crate) struct Layer<'k> {
@@ -23,6 +24,26 @@ pub(crate) struct Layer<'k> {
     pub(crate) path: &'k str,
     /// Whether it is kept which transformers an object went through.
     pub(crate) keeps_metadata: bool,
+    /// Whether it is kept what changed an object.
+    pub(crate) explains: bool,
+}
+
+/// A transformer that a field stands for.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    plugin: &'static str,
+    field: &'static str,
+    position: Position,
+}
+
+impl Step {
+    pub(crate) fn new(plugin: &'static str, field: &'static str, position: Position) -> Self {
+        Self {
+            plugin,
+            field,
+            position,
+        }
+    }
 }
 
 impl Layer<'_> {
@@ -74,13 +95,31 @@ impl Layer<'_> {
     pub(crate) fn step(
         &self,
         gathered: &mut Accumulator,
-        note: impl FnOnce() -> Note,
+        step: Step,
         transform: impl FnOnce(&mut Vec<Resource>),
     ) {
+        let mut watch = self.watch(gathered);
         transform(&mut gathered.resources);
         gathered.resources.iter_mut().for_each(Resource::settle);
         gathered.changed();
-        self.remember(gathered, note);
+        self.remember(gathered, || self.note(step.plugin));
+        watch.see(gathered, || Change::by(step.field, self.place(step.position)));
+    }
+
+    /// Begins to see what changes, where that is asked for.
+    pub(crate) fn watch(&self, gathered: &Accumulator) -> Watch {
+        Watch::new(self.explains, gathered)
+    }
+
+    /// What a patch changes.
+    fn patched(&self, field: &str, position: Position, path: &str) -> Change {
+        let file = (!path.is_empty() && !read::is_inline(path))
+            .then(|| self.files.directory.join(path))
+            .and_then(Result::ok);
+        Change {
+            file,
+            ..Change::by(field, self.place(position))
+        }
     }
 
     /// Remembers that a transformer went over every object, where that is asked for.
@@ -117,41 +156,40 @@ impl Layer<'_> {
             let place = self.place(namespace.position);
             self.step(
                 gathered,
-                || self.note("NamespaceTransformer"),
+                Step::new("NamespaceTransformer", "namespace", namespace.position),
                 |resources| {
                     namespace_of.transform(resources, &place, errors);
                 },
             );
         }
-        for (affix, end, specs, plugin) in [
+        for (affix, end, specs, plugin, field) in [
             (
                 &all.name_prefix,
                 End::Front,
                 &specs.name_prefix,
                 "PrefixTransformer",
+                "namePrefix",
             ),
             (
                 &all.name_suffix,
                 End::Back,
                 &specs.name_suffix,
                 "SuffixTransformer",
+                "nameSuffix",
             ),
         ] {
             if let Some(affix) = affix {
-                self.step(
-                    gathered,
-                    || self.note(plugin),
-                    |resources| {
-                        affixes::transform(resources, &affix.text, end, specs, errors);
-                    },
-                );
+                self.step(gathered, Step::new(plugin, field, affix.position), |resources| {
+                    affixes::transform(resources, &affix.text, end, specs, errors);
+                });
             }
         }
         self.labels(gathered, errors);
         if !all.common_annotations.is_empty() {
+            let position = all.place("commonAnnotations").position;
             self.step(
                 gathered,
-                || self.note("AnnotationsTransformer"),
+                Step::new("AnnotationsTransformer", "commonAnnotations", position),
                 |resources| {
                     labels::transform(
                         resources,
@@ -164,14 +202,18 @@ impl Layer<'_> {
         }
         for entry in &all.patches_json6902 {
             let patcher = self.patcher("patchesJson6902", entry.position, schema);
+            let mut watch = self.watch(gathered);
             errors.extend(patcher.json(entry, gathered).err());
             self.remember(gathered, || self.note("PatchJson6902Transformer"));
+            watch.see(gathered, || {
+                self.patched("patchesJson6902", entry.position, &entry.path)
+            });
         }
         for replica in &all.replicas {
             let place = self.place(replica.position);
             self.step(
                 gathered,
-                || self.note("ReplicaCountTransformer"),
+                Step::new("ReplicaCountTransformer", "replicas", replica.position),
                 |resources| {
                     replicas::transform(resources, replica, &specs.replicas, &place, errors);
                 },
@@ -180,7 +222,7 @@ impl Layer<'_> {
         for image in &all.images {
             self.step(
                 gathered,
-                || self.note("ImageTagTransformer"),
+                Step::new("ImageTagTransformer", "images", image.position),
                 |resources| {
                     images::transform(resources, image, &specs.images, errors);
                 },
@@ -208,13 +250,23 @@ impl Layer<'_> {
                 .iter()
                 .map(|listed| listed.text.clone())
                 .collect();
-            errors.extend(patcher.all_strategic(&texts, "", gathered).err());
+            let mut watch = self.watch(gathered);
+            let mut after = |index: usize, gathered: &mut Accumulator| {
+                if let Some(listed) = all.patches_strategic_merge.get(index) {
+                    watch.see(gathered, || {
+                        self.patched("patchesStrategicMerge", listed.position, &listed.text)
+                    });
+                }
+            };
+            errors.extend(patcher.all_strategic(&texts, "", gathered, &mut after).err());
             self.remember(gathered, || self.note("PatchStrategicMergeTransformer"));
         }
         for entry in &all.patches {
             let patcher = self.patcher("patches", entry.position, schema);
+            let mut watch = self.watch(gathered);
             errors.extend(patcher.patch(entry, gathered).err());
             self.remember(gathered, || self.note("PatchTransformer"));
+            watch.see(gathered, || self.patched("patches", entry.position, &entry.path));
         }
     }
 
@@ -227,7 +279,7 @@ impl Layer<'_> {
         let list = replacements::expand(&all.replacements, self.files, &place, errors);
         self.step(
             gathered,
-            || self.note("ReplacementTransformer"),
+            Step::new("ReplacementTransformer", "replacements", place.position),
             |resources| {
                 for (replacement, place) in list {
                     if let Err(problem) = replacements::replace(&replacement, resources) {
@@ -249,7 +301,7 @@ impl Layer<'_> {
             match labels::specs(label, config.specs()) {
                 Ok(specs) => self.step(
                     gathered,
-                    || self.note("LabelTransformer"),
+                    Step::new("LabelTransformer", "labels", label.position),
                     |resources| {
                         labels::transform(resources, &label.pairs, &specs, errors);
                     },
@@ -262,9 +314,10 @@ impl Layer<'_> {
             }
         }
         // kustomize runs this one whenever it runs the others, which shows in what it keeps about objects.
+        let position = all.place("commonLabels").position;
         self.step(
             gathered,
-            || self.note("LabelTransformer"),
+            Step::new("LabelTransformer", "commonLabels", position),
             |resources| {
                 labels::transform(
                     resources,

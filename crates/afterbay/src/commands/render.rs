@@ -1,5 +1,7 @@
 //! `afterbay render`.
 
+mod explanation;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +52,10 @@ pub(crate) struct Render {
     #[arg(long, short, value_enum, default_value_t = Form::Yaml)]
     output: Form,
 
+    /// Print, in place of the objects, which file, patch and transformer made and changed each of them; no values
+    #[arg(long)]
+    explain: bool,
+
     #[command(flatten)]
     places: PlaceArguments,
 
@@ -61,9 +67,9 @@ pub(crate) struct Render {
 /// The form of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// Documents, byte for byte as kustomize prints them
+    /// Documents, byte for byte as kustomize prints them; text with --explain
     Yaml,
-    /// One List of kind v1
+    /// One List of v1; one JSON object with --explain
     Json,
 }
 
@@ -111,8 +117,13 @@ impl Render {
             opened,
         } = self.source()?;
         let (tree, piped) = afterbay_decrypt::mark_opened(tree, &opened);
-        let rendered = afterbay_render::render_with(&tree, &path, revision, options)
-            .map_err(|errors| self.refused(errors))?;
+        let built = if self.explain {
+            afterbay_render::explain(&tree, &path, revision, options)
+                .map(|(rendered, explanation)| (rendered, Some(explanation)))
+        } else {
+            afterbay_render::render_with(&tree, &path, revision, options).map(|rendered| (rendered, None))
+        };
+        let (rendered, explanation) = built.map_err(|errors| self.refused(errors))?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
         }
@@ -132,9 +143,13 @@ impl Render {
             }
         };
         let out = &mut io::stdout().lock();
-        match self.output {
-            Form::Yaml => stream::write(&rendered.objects, &rendered.revision, reveal, hide, out)?,
-            Form::Json => stream::write_json(&rendered.objects, reveal, hide, out)?,
+        match (explanation, self.output) {
+            (Some(explanation), Form::Yaml) => explanation::write_text(&explanation, out)?,
+            (Some(explanation), Form::Json) => explanation::write_json(&explanation, out)?,
+            (None, Form::Yaml) => {
+                stream::write(&rendered.objects, &rendered.revision, reveal, hide, out)?;
+            }
+            (None, Form::Json) => stream::write_json(&rendered.objects, reveal, hide, out)?,
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! Directories that tests write: what is read of them, and what is refused.
 
-#![expect(clippy::disallowed_methods, reason = "the files that are read have to be written")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the files that are read have to be written"
+)]
 
 use std::os::unix::fs::symlink;
 

@@ -119,3 +119,15 @@ fn what_cannot_be_built_is_named() {
         assert!(ended.stderr.contains(says), "{arguments:?}: {}", ended.stderr);
     }
 }
+
+/// Which file, patch and transformer; the value of a Secret is in neither form.
+#[test]
+fn a_build_is_explained_without_values() {
+    let machine = machine();
+    let text = machine.run(["render", "overlays/prod", "--explain"]);
+    assert_eq!((text.stderr.as_str(), text.code), ("", Some(0)));
+    insta::assert_snapshot!("explained", text.stdout);
+    let json = machine.run(["render", "overlays/prod", "--explain", "-o", "json"]);
+    insta::assert_snapshot!("explained-json", json.stdout);
+    assert!(!(text.stdout + &json.stdout).contains("hunter2"));
+}
