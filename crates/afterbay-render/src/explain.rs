@@ -189,8 +189,7 @@ fn removed(story: &Story, change: &Change) -> Explained {
 /// Adds a change to the story of an object, if it has one and is another now.
 pub(crate) fn note(resource: &mut Resource, change: &Change) {
     let Some(story) = &mut resource.story else { return };
-    let mut fields = Vec::new();
-    differences(&story.seen, &resource.body, &KeyPath::root(), &mut fields);
+    let fields = differences(&story.seen, &resource.body);
     if !fields.is_empty() {
         let story = Arc::make_mut(story);
         story.changes.push(Change {
@@ -208,12 +207,18 @@ pub(crate) fn tell(resource: &Resource) -> Option<Explained> {
 }
 
 /// The outermost paths at which two bodies differ.
-fn differences(before: &Node, after: &Node, at: &KeyPath, found: &mut Vec<KeyPath>) {
+pub fn differences(before: &Node, after: &Node) -> Vec<KeyPath> {
+    let mut found = Vec::new();
+    compare(before, after, &KeyPath::root(), &mut found);
+    found
+}
+
+fn compare(before: &Node, after: &Node, at: &KeyPath, found: &mut Vec<KeyPath>) {
     match (&before.value, &after.value) {
         (Value::Mapping(old), Value::Mapping(new)) => {
             for (key, value) in new {
                 match old.get(key) {
-                    Some(before) => differences(before, value, &at.key(key), found),
+                    Some(before) => compare(before, value, &at.key(key), found),
                     None => found.push(at.key(key)),
                 }
             }
@@ -224,7 +229,7 @@ fn differences(before: &Node, after: &Node, at: &KeyPath, found: &mut Vec<KeyPat
             for (index, (before, after)) in old.iter().zip(new).enumerate() {
                 let mut at = at.clone();
                 at.push(Segment::Index(index));
-                differences(before, after, &at, found);
+                compare(before, after, &at, found);
             }
         }
         (old, new) if old == new => {}

@@ -79,7 +79,7 @@ mod vars;
 
 pub use build::{Options, Order, attempt, explain, render, render_with};
 pub use error::{RenderError, RenderErrors, UnsupportedField};
-pub use explain::{Change, Explained, Explanation, Source};
+pub use explain::{Change, Explained, Explanation, Source, differences};
 pub use kustomization::FILE_NAMES as KUSTOMIZATION_FILES;
 pub use locate::{Inputs, inputs};
 

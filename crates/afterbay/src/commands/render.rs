@@ -1,8 +1,10 @@
 //! `afterbay render`.
 
 mod explanation;
+mod verification;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -19,6 +21,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::masking::Hide;
 use crate::stream::{self, Reveal};
+use verification::Comparison;
 
 /// Render a directory to objects, as kustomize does: one on disk, or one of a tar stream
 #[derive(Debug, Args)]
@@ -55,6 +58,16 @@ pub(crate) struct Render {
     /// Print, in place of the objects, which file, patch and transformer made and changed each of them; no values
     #[arg(long)]
     explain: bool,
+
+    /// Have this program, the real kustomize, build PATH too and print, in place of the objects, what differs; a tree with sealed
+    /// files is refused. Exit code 1 if something does
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        requires = "directory",
+        conflicts_with = "explain"
+    )]
+    verify_with: Option<OsString>,
 
     #[command(flatten)]
     places: PlaceArguments,
@@ -107,7 +120,7 @@ impl Render {
             .map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
         let options = afterbay_render::Options {
             order: self.order.into(),
-            needs_kustomization: self.needs_kustomization,
+            needs_kustomization: self.needs_kustomization || self.verify_with.is_some(),
             allows_missing_api_version: true,
         };
         let Source {
@@ -126,6 +139,11 @@ impl Render {
         let (rendered, explanation) = built.map_err(|errors| self.refused(errors))?;
         for warning in &rendered.warnings {
             eprintln!("warning: {warning}");
+        }
+        if let (Some(program), Some(directory)) = (&self.verify_with, &self.directory) {
+            verification::check_plain(&tree, &path, &rendered)?;
+            let comparison = verification::compare(program, directory, self.order, &rendered)?;
+            return self.verified(&comparison);
         }
         piped
             .confine(&rendered.objects, &allowed)
@@ -150,6 +168,22 @@ impl Render {
                 stream::write(&rendered.objects, &rendered.revision, reveal, hide, out)?;
             }
             (None, Form::Json) => stream::write_json(&rendered.objects, reveal, hide, out)?,
+        }
+        Ok(())
+    }
+
+    fn verified(&self, comparison: &Comparison) -> Result<(), Failure> {
+        if let Some(warning) = comparison.warning() {
+            eprintln!("warning: {warning}");
+        }
+        let out = &mut io::stdout().lock();
+        match self.output {
+            Form::Yaml => comparison.write_text(out)?,
+            Form::Json => comparison.write_json(out)?,
+        }
+        if comparison.differs() {
+            let error = anyhow::anyhow!("the build differs from that of kustomize");
+            return Err(Failure::other(Exit::Failure, &error));
         }
         Ok(())
     }

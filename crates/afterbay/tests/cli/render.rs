@@ -1,6 +1,9 @@
 //! `afterbay render` of a directory on disk.
 
-use crate::machine::Machine;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::machine::{Machine, ended, fixture};
 
 const DEPLOYMENT: &str =
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 1\n";
@@ -130,4 +133,121 @@ fn a_build_is_explained_without_values() {
     let json = machine.run(["render", "overlays/prod", "--explain", "-o", "json"]);
     insta::assert_snapshot!("explained-json", json.stdout);
     assert!(!(text.stdout + &json.stdout).contains("hunter2"));
+}
+
+/// A program in place of kustomize: it has a version, and prints what it is told.
+fn stand_in(machine: &Machine, version: &str, build: &str) {
+    let script =
+        format!("#!/bin/sh\ncase \"$1\" in version) echo {version};; *) cat <<'END'\n{build}END\n;; esac\n");
+    let path = machine.write("kustomize", script);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+fn verify(machine: &Machine, flags: &[&str]) -> (Option<i32>, String, String) {
+    let arguments = [
+        &["render", "overlays/prod", "--verify-with", "./kustomize"],
+        flags,
+    ]
+    .concat();
+    let ended = ended(
+        machine
+            .afterbay(arguments)
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .unwrap(),
+    );
+    (ended.code, ended.stdout, ended.stderr)
+}
+
+#[test]
+fn what_kustomize_builds_is_compared() {
+    let machine = machine();
+    stand_in(&machine, "v5.8.2", PRINTED);
+    let same = "2 objects, byte for byte what kustomize v5.8.2 prints\n".to_owned();
+    assert_eq!(verify(&machine, &[]), (Some(0), same, String::new()));
+    let (web, db) = PRINTED.split_once("---\n").unwrap();
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: robot\n";
+    for (printed, says) in [
+        (
+            PRINTED.replace("replicas: 3", "replicas: 1\n  paused: true"),
+            "Deployment.apps/shop/web: spec.replicas: 3, by kustomize 1\n\
+             Deployment.apps/shop/web: spec.paused: nothing, by kustomize true\n2 differences from kustomize v5.8.2\n",
+        ),
+        (
+            PRINTED.replace("hunter2", "hunter3"),
+            "Secret/shop/db: stringData.password differs\n1 difference from kustomize v5.8.2\n",
+        ),
+        (
+            format!("{web}---\n{account}"),
+            "Secret/shop/db: not built by kustomize\nServiceAccount/robot: built by kustomize alone\n\
+             2 differences from kustomize v5.8.2\n",
+        ),
+        (
+            format!("{db}---\n{web}"),
+            "the same objects in another order\n1 difference from kustomize v5.8.2\n",
+        ),
+        (
+            PRINTED.replace("name: db", "name: \"db\""),
+            "the same values in another text, from line 12 on\n1 difference from kustomize v5.8.2\n",
+        ),
+    ] {
+        stand_in(&machine, "v5.8.2", &printed);
+        let (code, stdout, stderr) = verify(&machine, &[]);
+        assert_eq!((code, stdout.as_str()), (Some(1), says), "{stderr}");
+        assert_eq!(stderr, "error: the build differs from that of kustomize\n");
+        let (_, json, _) = verify(&machine, &["-o", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["kustomize"], "v5.8.2");
+        assert_eq!(
+            json["differences"].as_array().unwrap().len() + 1,
+            says.lines().count()
+        );
+    }
+    stand_in(&machine, "v5.5.0", PRINTED);
+    let (code, _, stderr) = verify(&machine, &[]);
+    assert_eq!(code, Some(0));
+    assert!(
+        stderr.starts_with("warning: kustomize is v5.5.0, and v5.8.2"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let machine = machine();
+    let (code, _, stderr) = verify(&machine, &[]);
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.starts_with("error: cannot start ./kustomize: "),
+        "{stderr}"
+    );
+    // What it prints on standard error may quote an object.
+    let script = machine.write(
+        "kustomize",
+        "#!/bin/sh\n[ $1 = version ] && exec echo v5.8.2\necho hunter2 >&2\nexit 1\n",
+    );
+    fs::set_permissions(script, fs::Permissions::from_mode(0o700)).unwrap();
+    let (code, _, stderr) = verify(&machine, &[]);
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            Some(1),
+            "error: ./kustomize refuses what is built here; `./kustomize build overlays/prod` says why\n"
+        )
+    );
+    for (name, text) in [
+        ("base/db.yaml", fixture("decrypt/sealed/secret.yaml")),
+        (
+            "base/db.yaml",
+            SECRET.replace(
+                "hunter2",
+                "\"ENC[PKCS7,MIIBmQYJKoZIhvcNAQcDoIIBijCCAYYCAQAxggEhMIIBHQIBADAFMAACAQEwDQYJ]\"",
+            ),
+        ),
+    ] {
+        machine.write(name, text);
+        let (code, stdout, stderr) = verify(&machine, &[]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert!(stderr.contains("sealed"), "{stderr}");
+    }
 }
