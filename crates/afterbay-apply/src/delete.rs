@@ -105,7 +105,10 @@ pub async fn delete(
 /// whose it was. It is left, unless other members stay in it anyway.
 fn release_home(steps: &mut [PruneStep], home: &str) {
     let is_empty = steps.iter().all(|step| {
-        let stays = matches!(step.fate, Fate::Keep { .. } | Fate::Release { .. });
+        let stays = matches!(
+            step.fate,
+            Fate::Held { .. } | Fate::Keep { .. } | Fate::Release { .. }
+        );
         !stays || step.entry.object.namespace.as_deref() != Some(home)
     });
     for step in steps {

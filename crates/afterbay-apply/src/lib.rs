@@ -64,5 +64,5 @@ pub use inventory::{
 pub use live::Live;
 pub use observe::observe;
 pub use options::{ApplyOptions, Conflicts, FIELD_MANAGER, Mode, Prune, UnknownFields};
-pub use plan::{ApplyPlan, plan};
+pub use plan::{ApplyPlan, Guard, plan};
 pub use report::{Action, ApplyReport, Counts, ObjectReport};

@@ -37,6 +37,18 @@ pub(crate) enum Verdict {
         fields: Vec<String>,
         /// Keys of a Secret that our own `stringData` left behind.
         leftovers: Vec<String>,
+        /// Managers whose fields become ours before the apply.
+        takes_over: Vec<String>,
+    },
+    #[expect(
+        dead_code,
+        reason = "the judge tells immutable fields apart with the next change"
+    )]
+    /// It exists, cannot be changed in place, and may be deleted and created anew.
+    Recreate {
+        uid: String,
+        /// The fields that cannot change, with the server's words; never values.
+        fields: Vec<String>,
     },
     /// It exists and is as it should be.
     Unchanged { uid: String },

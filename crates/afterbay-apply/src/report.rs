@@ -15,6 +15,8 @@ pub enum Action {
     Created,
     /// It was changed.
     Configured,
+    /// It could not be changed in place: it was deleted and created anew.
+    Recreated,
     /// It was as it should be; nothing was sent.
     Unchanged,
     /// It was deleted because it left the revision.
@@ -32,6 +34,7 @@ impl fmt::Display for Action {
         f.write_str(match self {
             Self::Created => "created",
             Self::Configured => "configured",
+            Self::Recreated => "recreated",
             Self::Unchanged => "unchanged",
             Self::Pruned => "pruned",
             Self::Skipped => "skipped",
@@ -62,6 +65,9 @@ pub struct ObjectReport {
     /// Fields that changed, by key path; never values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
+    /// Managers whose fields became ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub takes_over: Vec<String>,
     /// What had to be there before the server could judge it; empty for all others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deferred_for: Vec<String>,
@@ -81,6 +87,7 @@ impl ObjectReport {
             origin: subject.origin.as_ref().map(ToString::to_string),
             action,
             fields: Vec::new(),
+            takes_over: Vec::new(),
             deferred_for: Vec::new(),
             reason: None,
         }
@@ -95,6 +102,8 @@ pub struct Counts {
     pub created: usize,
     /// Objects that changed.
     pub configured: usize,
+    /// Objects that were deleted and created anew.
+    pub recreated: usize,
     /// Objects that were as they should be.
     pub unchanged: usize,
     /// Objects that were deleted.
@@ -115,6 +124,7 @@ impl fmt::Display for Counts {
         let Self {
             created,
             configured,
+            recreated,
             unchanged,
             pruned,
             skipped,
@@ -125,6 +135,7 @@ impl fmt::Display for Counts {
         let counts = [
             (created, Action::Created),
             (configured, Action::Configured),
+            (recreated, Action::Recreated),
             (unchanged, Action::Unchanged),
             (pruned, Action::Pruned),
             (skipped, Action::Skipped),
@@ -180,6 +191,7 @@ impl ApplyReport {
             match object.action {
                 Action::Created => counts.created += 1,
                 Action::Configured => counts.configured += 1,
+                Action::Recreated => counts.recreated += 1,
                 Action::Unchanged => counts.unchanged += 1,
                 Action::Pruned => counts.pruned += 1,
                 Action::Skipped => counts.skipped += 1,

@@ -104,9 +104,11 @@ impl Run {
                 (ending.of(&step.subject, Action::Created), None)
             }
             (None, Verdict::Configure { .. }) => (ending.of(&step.subject, Action::Configured), None),
+            (None, Verdict::Recreate { .. }) => (ending.of(&step.subject, Action::Recreated), None),
         };
         let mut report = ObjectReport::new(&step.subject, action);
         report.fields = step.verdict.fields();
+        report.takes_over = step.verdict.takes_over();
         report.deferred_for = self.deferred_for[index].iter().map(ToString::to_string).collect();
         report.reason = reason;
         report
@@ -150,7 +152,8 @@ pub(crate) fn prune_report(
     };
     match (&prune.fate, pruned) {
         (Fate::Forget, _) => None,
-        (_, Some(Pruned::Released { reason })) | (Fate::Keep { reason } | Fate::Release { reason }, _) => {
+        (_, Some(Pruned::Released { reason }))
+        | (Fate::Held { reason, .. } | Fate::Keep { reason } | Fate::Release { reason }, _) => {
             Some(skipped(reason))
         }
         (Fate::Delete { .. }, Some(_)) => Some(ObjectReport::new(&prune.subject, Action::Pruned)),

@@ -38,7 +38,7 @@ pub(crate) async fn prune(
     for (index, step) in steps.iter().enumerate() {
         match &step.fate {
             Fate::Delete { .. } => numbered.push((index, step)),
-            Fate::Keep { .. } => pruned[index] = Some(Pruned::Kept),
+            Fate::Held { .. } | Fate::Keep { .. } => pruned[index] = Some(Pruned::Kept),
             Fate::Release { reason } => {
                 pruned[index] = Some(Pruned::Released {
                     reason: reason.clone(),

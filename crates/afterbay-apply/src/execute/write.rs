@@ -120,6 +120,7 @@ impl Run {
                     Ok((outcome, said)) => {
                         let mut report = ObjectReport::new(&step.subject, outcome.action);
                         report.fields = step.verdict.fields();
+                        report.takes_over = step.verdict.takes_over();
                         events(ApplyEvent::Done { object: &report });
                         warnings.extend(said);
                         written[index] = Some(outcome);
@@ -173,7 +174,14 @@ async fn write(
 impl Verdict {
     pub(super) fn fields(&self) -> Vec<String> {
         match self {
-            Self::Configure { fields, .. } => fields.clone(),
+            Self::Configure { fields, .. } | Self::Recreate { fields, .. } => fields.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn takes_over(&self) -> Vec<String> {
+        match self {
+            Self::Configure { takes_over, .. } => takes_over.clone(),
             _ => Vec::new(),
         }
     }

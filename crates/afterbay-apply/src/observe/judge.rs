@@ -241,6 +241,7 @@ impl Judge<'_> {
                 uid,
                 fields,
                 leftovers,
+                takes_over: Vec::new(),
             }
         };
         Judged { verdict, warnings }

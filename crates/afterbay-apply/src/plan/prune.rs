@@ -22,6 +22,13 @@ pub(crate) struct PruneStep {
 pub(crate) enum Fate {
     /// It is ours and goes.
     Delete { resource: Resource, uid: String },
+    #[expect(dead_code, reason = "the guards come with the next change")]
+    /// It is ours and would go, and a guard holds it back: it stays in the cluster and in the inventory.
+    Held {
+        resource: Resource,
+        uid: String,
+        reason: String,
+    },
     /// It stays in the cluster and in the inventory.
     Keep { reason: String },
     /// It stays in the cluster and is not ours any more.
@@ -119,7 +126,10 @@ fn spare_containers(
         .map(|step| crd_name(&step.address.resource))
         .collect();
     for prune in prunes.iter() {
-        let stays = matches!(prune.fate, Fate::Keep { .. } | Fate::Release { .. });
+        let stays = matches!(
+            prune.fate,
+            Fate::Held { .. } | Fate::Keep { .. } | Fate::Release { .. }
+        );
         if stays && !order::is_container(&prune.entry.object.gvk) {
             namespaces.extend(prune.entry.object.namespace.clone());
             if let Some(Member::Present(present)) = members.get(&Key::of(&prune.entry.object)) {
@@ -150,7 +160,7 @@ fn crd_name(resource: &Resource) -> String {
 impl Verdict {
     fn uid(&self) -> Option<&str> {
         match self {
-            Self::Configure { uid, .. } | Self::Unchanged { uid } => Some(uid),
+            Self::Configure { uid, .. } | Self::Recreate { uid, .. } | Self::Unchanged { uid } => Some(uid),
             Self::Skip { uid, .. } => uid.as_deref(),
             Self::Create | Self::Deferred { .. } => None,
         }

@@ -105,6 +105,7 @@ fn show(plan: &ApplyPlan) -> String {
     for prune in &plan.prunes {
         let fate = match &prune.fate {
             Fate::Delete { uid, .. } => format!("delete {uid}"),
+            Fate::Held { reason, .. } => format!("held: {reason}"),
             Fate::Keep { reason } => format!("keep: {reason}"),
             Fate::Release { reason } => format!("release: {reason}"),
             Fate::Forget => "forget".to_owned(),
@@ -187,6 +188,7 @@ fn writes_in_order_and_deletes_in_reverse() {
             uid: "2".to_owned(),
             fields: vec!["data.k".to_owned()],
             leftovers: Vec::new(),
+            takes_over: Vec::new(),
         }),
         Ok(Verdict::Create),
     ];
@@ -200,7 +202,7 @@ fn writes_in_order_and_deletes_in_reverse() {
     .unwrap();
     insta::assert_snapshot!(show(&plan), @r#"
     Namespace/new Create
-    Secret/default/db Configure { uid: "2", fields: ["data.k"], leftovers: [] }
+    Secret/default/db Configure { uid: "2", fields: ["data.k"], leftovers: [], takes_over: [] }
     Deployment.apps/default/web Unchanged { uid: "1" }
     Deployment.apps/old/left delete uid-left
     Secret/old/gone forget
