@@ -46,11 +46,15 @@ pub async fn delete(
             wrote,
         })
     };
+    let pruning = ApplyOptions {
+        prune: Prune::Delete,
+        ..options.clone()
+    };
     let members = match observe::members(client, &inventory, options).await {
         Ok(members) => members,
         Err(errors) => return Err(failure(errors, report, client.wrote())),
     };
-    let mut steps = prunes(&[], &inventory, &members, Prune::Delete);
+    let mut steps = prunes(&[], &inventory, &members, &pruning);
     release_home(&mut steps, state.parent.namespace());
     let mut pruned: Vec<Option<Pruned>> = steps.iter().map(|_| None).collect();
     let mut errors = Vec::new();

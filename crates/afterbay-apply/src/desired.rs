@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use afterbay_manifest::{Gvk, Object, ObjectRef};
 use serde_json::{Value, json};
 
+use crate::Owner;
 use crate::discovery::{Kinds, Resource, Scope};
 use crate::error::{ApplyError, Subject};
 use crate::inventory::PART_OF;
@@ -193,16 +194,23 @@ fn label<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
     object.body().at(&["metadata", "labels", key])?.as_plain_str()
 }
 
-/// The value of a control of Flux (`kustomize.toolkit.fluxcd.io/NAME`), a label or an annotation.
-pub(crate) fn control<'a>(metadata: &'a Value, name: &str) -> Option<&'a str> {
+/// Whether a control of Flux (`kustomize.toolkit.fluxcd.io/NAME`) has this value, in a label or in an annotation. Case does
+/// not count, and one of the two is enough, whatever the other says (fluxcd/pkg, ssa, `AnyInMetadata`).
+pub(crate) fn has_control(metadata: &Value, name: &str, value: &str) -> bool {
     let key = format!("kustomize.toolkit.fluxcd.io/{name}");
     ["labels", "annotations"]
         .iter()
-        .find_map(|field| metadata[field].get(&key)?.as_str())
+        .filter_map(|field| metadata[field].get(&key)?.as_str())
+        .any(|text| text.eq_ignore_ascii_case(value))
 }
 
-/// What the server is sent: the object with its namespace and its owner's label, plaintext included.
-pub(crate) fn body(object: &Object, address: &Address, part_of: Option<&str>) -> Value {
+/// What the server is sent: the object with its namespace and its owner's labels, plaintext included.
+pub(crate) fn body(
+    object: &Object,
+    address: &Address,
+    part_of: Option<&str>,
+    owner: Option<&Owner>,
+) -> Value {
     let mut body = object.body().expose_json();
     let metadata = &mut body["metadata"];
     match &address.object.namespace {
@@ -213,11 +221,16 @@ pub(crate) fn body(object: &Object, address: &Address, part_of: Option<&str>) ->
             }
         }
     }
-    if let Some(id) = part_of {
+    let labels = part_of.into_iter().map(|id| (PART_OF, id)).chain(
+        owner
+            .into_iter()
+            .flat_map(|owner| [(Owner::NAME, &*owner.name), (Owner::NAMESPACE, &*owner.namespace)]),
+    );
+    for (key, value) in labels {
         if !metadata["labels"].is_object() {
             metadata["labels"] = json!({});
         }
-        metadata["labels"][PART_OF] = json!(id);
+        metadata["labels"][key] = json!(value);
     }
     body
 }

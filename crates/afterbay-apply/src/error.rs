@@ -320,7 +320,7 @@ impl ApplyError {
             Self::NamespaceTerminating { .. } => "wait until the namespace is gone, then run again",
             Self::Forbidden { .. } => "grant the permission named above to this identity",
             Self::Conflict { .. } => {
-                "remove the field from the revision, let its owner give it up, or take it with --force-conflicts"
+                "remove the field from the revision, let its owner give it up, or take it with --override-manager NAME or --force-conflicts"
             }
             Self::Immutable { .. } => {
                 "keep the value, or delete the object in the cluster so that it is created anew"

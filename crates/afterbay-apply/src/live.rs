@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use afterbay_manifest::ObjectRef;
 
+use crate::Owner;
 use crate::desired::Address;
 use crate::discovery::Resource;
 use crate::error::{ApplyError, Subject};
@@ -75,6 +76,8 @@ pub(crate) struct Present {
     pub(crate) uid: String,
     /// The `ApplySet` label.
     pub(crate) part_of: Option<String>,
+    /// Flux's ownership labels.
+    pub(crate) owner: Option<Box<Owner>>,
     /// Whether our manager applied it.
     pub(crate) applied_by_us: bool,
     /// The control of Flux that forbids deleting it.

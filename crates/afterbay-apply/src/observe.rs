@@ -9,6 +9,7 @@ mod judge;
 mod live_objects;
 pub(crate) mod managed;
 mod members;
+mod take_over;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,9 @@
 /// The field manager when nobody names another.
 pub const FIELD_MANAGER: &str = "afterbay";
 
+/// The managers that are taken over unless somebody asks otherwise, as Flux does.
+pub const TAKEN_OVER: [&str; 2] = ["kubectl*", "before-first-apply"];
+
 /// How to apply a set.
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
@@ -22,11 +25,31 @@ pub struct ApplyOptions {
     pub concurrency: usize,
     /// Managers whose `stringData` left keys behind that are named in the report, beside our own. A
     /// name ending in `*` stands for all that begin so.
+    pub leftovers_of: Vec<String>,
+    /// Managers whose fields become ours, so that what left the revision leaves the object too, and whose values are
+    /// replaced without being a conflict. A name ending in `*` stands for all that begin so.
     pub take_over: Vec<String>,
+    /// Whose the objects are by Flux's ownership labels; `None` sets none. With an owner, only what carries its labels is
+    /// pruned.
+    pub owner: Option<Owner>,
+}
+
+/// Whose an object is, as Flux says it: the labels `kustomize.toolkit.fluxcd.io/name` and `/namespace`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Namespace of the owner.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Owner {
+    pub(crate) const NAME: &str = "kustomize.toolkit.fluxcd.io/name";
+    pub(crate) const NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
 }
 
 impl Default for ApplyOptions {
-    /// Reports conflicts, prunes nothing, writes, refuses unknown fields, sixteen requests at once.
+    /// Reports conflicts, takes over from `kubectl`, prunes nothing, writes, refuses unknown fields, sixteen requests at once.
     fn default() -> Self {
         Self {
             field_manager: FIELD_MANAGER.to_owned(),
@@ -36,7 +59,9 @@ impl Default for ApplyOptions {
             mode: Mode::Write,
             unknown_fields: UnknownFields::Refuse,
             concurrency: 16,
-            take_over: ["kubectl*", "kustomize-controller"].map(str::to_owned).to_vec(),
+            leftovers_of: ["kubectl*", "kustomize-controller"].map(str::to_owned).to_vec(),
+            take_over: TAKEN_OVER.map(str::to_owned).to_vec(),
+            owner: None,
         }
     }
 }

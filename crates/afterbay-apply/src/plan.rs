@@ -78,7 +78,7 @@ pub fn plan(
         return Err(ApplyErrors::new(errors));
     }
     steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object));
-    let prunes = prunes(&steps, inventory, &members, options.prune);
+    let prunes = prunes(&steps, inventory, &members, options);
     refuse_to_empty(&set, &steps, &prunes, inventory)?;
     Ok(ApplyPlan {
         set,

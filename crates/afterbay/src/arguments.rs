@@ -3,9 +3,11 @@
 mod cluster;
 mod decrypt;
 mod keys;
+mod live;
 mod source;
 
 pub(crate) use cluster::{ClusterArguments, InventoryArguments};
 pub(crate) use decrypt::{DecryptArguments, PlaceArguments};
 pub(crate) use keys::KeyArguments;
+pub(crate) use live::LiveArguments;
 pub(crate) use source::SourceArguments;

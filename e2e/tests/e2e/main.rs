@@ -2,6 +2,7 @@
 
 mod applies_a_revision;
 mod changes_only_what_changed;
+mod controls_of_single_objects;
 mod converges_after_sigkill;
 mod decrypts_eyaml;
 mod decrypts_with_age;
@@ -37,6 +38,7 @@ mod reports_conflicts;
 mod runs_without_git_or_ssh;
 mod string_data_keys_that_leave_git_leave_the_cluster;
 mod survives_api_server_away_then_back;
+mod takes_over_from_kubectl;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ use e2e::Case;
 /// Scenarios that share the server with others.
 const CASES: &[Case] = &[
     ("applies_a_revision", applies_a_revision::run),
+    ("controls_of_single_objects", controls_of_single_objects::run),
+    ("takes_over_from_kubectl", takes_over_from_kubectl::run),
     ("converges_after_sigkill", converges_after_sigkill::run),
     ("decrypts_eyaml", decrypts_eyaml::run),
     ("decrypts_with_age", decrypts_with_age::run),

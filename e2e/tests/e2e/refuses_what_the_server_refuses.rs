@@ -62,8 +62,8 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         "unknown.yaml:",
         "no kind Gadget in example.com/v1",
         "install the CRD",
-        "is owned by \"kubectl-client-side-apply\"",
-        "--force-conflicts",
+        "immutable",
+        "delete the object",
         "nothing was pruned",
     ];
     let afterbay = scenario.afterbay();

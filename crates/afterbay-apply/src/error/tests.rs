@@ -78,7 +78,7 @@ async fn conflicts_name_field_and_owner() {
         "code": 409,
     })), @r#"
     app.yaml:7:1: Secret/apps/db: .data.a is owned by "kubectl-create" using v1; .type is owned by "kubectl-create" using v1
-      remove the field from the revision, let its owner give it up, or take it with --force-conflicts
+      remove the field from the revision, let its owner give it up, or take it with --override-manager NAME or --force-conflicts
     "#);
 }
 

@@ -111,6 +111,7 @@ fn planned(objects: &[Value], inventory: &Inventory, verdict: impl Fn(&ObjectRef
             resource: kinds().exact(&entry.object.gvk).unwrap().clone(),
             uid: entry.uid.clone().unwrap_or_default(),
             part_of: inventory.id().map(str::to_owned),
+            owner: None,
             applied_by_us: true,
             kept_by: None,
         };
@@ -549,4 +550,54 @@ async fn no_more_requests_at_once_than_asked_for() {
     let outcome = run(&client, plan).await;
     assert!(outcome.is_ok(), "{}", told(&outcome));
     assert_eq!(fake.server.peak(), 4);
+}
+
+#[tokio::test]
+async fn the_fields_of_predecessors_become_ours_before_the_apply() {
+    let path = "/api/v1/namespaces/default/configmaps/one";
+    let patches: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let seen = Arc::clone(&patches);
+    let refused = Mutex::new(false);
+    let fake = Fake::with_bodies(move |request, body, memory| {
+        if request.starts_with(&format!("PATCH {path}?fieldManager")) && !request.contains("fieldValidation")
+        {
+            seen.lock().unwrap().push(serde_json::from_slice(body).unwrap());
+            if !std::mem::replace(&mut *refused.lock().unwrap(), true) {
+                // Somebody else writes in this moment.
+                memory.objects.get_mut(path).unwrap()["metadata"]["resourceVersion"] = json!("77");
+            }
+        }
+        None
+    })
+    .await;
+    prepared(&fake).await;
+    fake.memory.lock().unwrap().objects.get_mut(path).unwrap()["metadata"]["managedFields"] = json!([
+        { "manager": "kubectl", "operation": "Apply", "fieldsV1": { "f:data": { "f:old": {} } } },
+    ]);
+    let uid = fake.memory.lock().unwrap().objects[path]["metadata"]["uid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let client = fake.client();
+    let plan = planned(&[config_map("one")], &inventory(&client).await, |_| {
+        Verdict::Configure {
+            uid: uid.clone(),
+            fields: Vec::new(),
+            leftovers: Vec::new(),
+            takes_over: vec!["kubectl".to_owned()],
+        }
+    });
+    let before = fake.writes().len();
+    let outcome = run(&client, plan).await;
+    assert_eq!(outcome.as_ref().ok().unwrap().objects[0].takes_over, ["kubectl"]);
+    let patches = patches.lock().unwrap();
+    assert_eq!(patches.len(), 2, "the refused one is made anew");
+    assert_eq!(patches[1]["metadata"]["resourceVersion"], "77");
+    assert_eq!(patches[1]["metadata"]["managedFields"][0]["manager"], "afterbay");
+    let writes = fake.writes();
+    let of_object: Vec<_> = writes[before..]
+        .iter()
+        .filter(|request| request.contains(path))
+        .collect();
+    assert!(of_object[2].contains("fieldValidation"), "{of_object:?}");
 }

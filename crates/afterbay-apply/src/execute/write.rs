@@ -155,7 +155,12 @@ async fn write(
             .await
             .map_err(refuse)?;
     }
-    let body = desired::body(object, &step.address, judge.part_of);
+    let body = desired::body(object, &step.address, judge.part_of, plan.options.owner.as_ref());
+    if let Verdict::Configure { uid, takes_over, .. } = &step.verdict
+        && !takes_over.is_empty()
+    {
+        judge.take_over(&step.address, uid, &body).await.map_err(refuse)?;
+    }
     let response = judge
         .apply(&step.address, &body, Effect::Write)
         .await

@@ -63,7 +63,7 @@ fn differences(path: &str, old: Option<&Value>, new: Option<&Value>, paths: &mut
 }
 
 /// Whether a key can stand in a path as it is. A live object may have keys of any characters.
-fn is_word(key: &str) -> bool {
+pub(super) fn is_word(key: &str) -> bool {
     key.chars()
         .all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }

@@ -3,9 +3,10 @@
 use afterbay_manifest::{Object, Scrubber};
 use serde_json::{Map, Value, json};
 
+use super::take_over::is_among;
 use super::{compare, managed};
 use crate::client::{Client, Failure, Method, Request, Response, ServerText};
-use crate::desired::{self, Address, control};
+use crate::desired::{self, Address, has_control};
 use crate::discovery::write_query;
 use crate::error::{ApplyError, Quotes, Subject, Words, refused};
 use crate::inventory::PART_OF;
@@ -54,7 +55,7 @@ impl Judge<'_> {
     ) -> Result<Judged, ApplyError> {
         let quotes = Quotes::of(object, self.scrubber);
         let refuse = |failure: Failure| refused(self.client, subject, quotes, failure, self.scrubber);
-        let desired = desired::body(object, address, self.part_of);
+        let desired = desired::body(object, address, self.part_of, self.options.owner.as_ref());
         if let Some(reason) = ignored(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));
         }
@@ -69,17 +70,20 @@ impl Judge<'_> {
             }
             let response = match self.apply(address, &desired, Effect::DryRun).await {
                 Ok(response) => response,
-                Err(failure) if known.is_none() && !failure.is_global() => {
-                    // What is to be left alone is not to be changed, so nobody needs to hear that it cannot be.
-                    return match self.read(address).await {
-                        Ok(Some(live)) => match self.hands_off(subject, &desired, &live)? {
-                            Some(judged) => Ok(judged),
-                            None => Err(refuse(failure)),
-                        },
-                        Ok(None) | Err(_) => Err(refuse(failure)),
-                    };
+                Err(failure) => {
+                    if known.is_none() && !failure.is_global() {
+                        known = self.read(address).await.ok().flatten();
+                        // What is to be left alone is not to be changed, so nobody needs to hear that it cannot be.
+                        if let Some(live) = &known
+                            && let Some(judged) = self.hands_off(subject, &desired, live)?
+                        {
+                            return Ok(judged);
+                        }
+                    }
+                    self.without_predecessors(refuse(failure), &desired, known.as_ref())?;
+                    let forced = self.apply_over(address, &desired, Effect::DryRun, Conflicts::Override);
+                    forced.await.map_err(refuse)?
                 }
-                Err(failure) => return Err(refuse(failure)),
             };
             let warnings = self.warnings(subject, quotes, &response);
             if response.created {
@@ -152,11 +156,22 @@ impl Judge<'_> {
         body: &Value,
         effect: Effect,
     ) -> Result<Response, Failure> {
+        self.apply_over(address, body, effect, self.options.conflicts)
+            .await
+    }
+
+    async fn apply_over(
+        &self,
+        address: &Address,
+        body: &Value,
+        effect: Effect,
+        conflicts: Conflicts,
+    ) -> Result<Response, Failure> {
         let mut query = vec![
             ("fieldManager", self.options.field_manager.as_str()),
             ("fieldValidation", self.options.unknown_fields.parameter()),
         ];
-        if self.options.conflicts == Conflicts::Override {
+        if conflicts == Conflicts::Override {
             query.push(("force", "true"));
         }
         query.extend(effect.parameter());
@@ -233,31 +248,49 @@ impl Judge<'_> {
             ));
         }
         let mut fields = compare::changes(live, dry_run, manager);
+        let successor = self.successor();
+        let takes_over = successor.predecessors(desired, live);
+        if !takes_over.is_empty() {
+            let given_up = successor.given_up(live, managed::applied(dry_run, manager));
+            let (gone, reset) = given_up.into_iter().partition(|path| has_no_default(path));
+            let (gone, reset): (Vec<String>, Vec<String>) = (gone, reset);
+            if !reset.is_empty() {
+                warnings.push(format!(
+                    "{subject}: takes over from {}; {} goes back to the default, because the revision does not set it",
+                    takes_over.join(", "),
+                    reset.join(", ")
+                ));
+            }
+            fields.extend(
+                gone.into_iter()
+                    .filter(|path| !fields.contains(path))
+                    .collect::<Vec<_>>(),
+            );
+        }
         fields.extend(leftovers.iter().map(|key| format!("data.{key}")));
-        let verdict = if fields.is_empty() {
+        let verdict = if fields.is_empty() && takes_over.is_empty() {
             Verdict::Unchanged { uid }
         } else {
             Verdict::Configure {
                 uid,
                 fields,
                 leftovers,
-                takes_over: Vec::new(),
+                takes_over,
             }
         };
         Judged { verdict, warnings }
     }
 
     fn is_concerned(&self, manager: &str) -> bool {
-        manager == self.options.field_manager
-            || self
-                .options
-                .take_over
-                .iter()
-                .any(|pattern| match pattern.strip_suffix('*') {
-                    Some(start) => manager.starts_with(start),
-                    None => manager == pattern,
-                })
+        manager == self.options.field_manager || is_among(manager, &self.options.leftovers_of)
     }
+}
+
+/// Whether a field is gone once nobody owns it. Most others have a value that the server fills in.
+fn has_no_default(path: &str) -> bool {
+    ["data", "binaryData", "metadata"]
+        .iter()
+        .any(|start| path.starts_with(start))
 }
 
 fn uid(live: &Value) -> String {
@@ -278,13 +311,12 @@ fn skip(live: Option<&Value>, reason: String) -> Judged {
 fn ignored(metadata: &Value) -> Option<String> {
     [("reconcile", "disabled"), ("ssa", "ignore")]
         .iter()
-        .find(|(name, value)| control(metadata, name).is_some_and(|text| text.eq_ignore_ascii_case(value)))
+        .find(|(name, value)| has_control(metadata, name, value))
         .map(|(name, value)| format!("kustomize.toolkit.fluxcd.io/{name}: {value}"))
 }
 
 /// The control of Flux that creates an object and then leaves it alone.
 fn once_only(metadata: &Value) -> Option<String> {
-    control(metadata, "ssa")
-        .filter(|text| text.eq_ignore_ascii_case("ifnotpresent"))
-        .map(|_| "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent".to_owned())
+    has_control(metadata, "ssa", "ifnotpresent")
+        .then(|| "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent".to_owned())
 }

@@ -56,7 +56,7 @@ pub(super) fn string_data_leftovers(
         .collect()
 }
 
-fn entries(object: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn entries(object: &Value) -> impl Iterator<Item = &Value> {
     object["metadata"]["managedFields"]
         .as_array()
         .into_iter()
@@ -64,7 +64,7 @@ fn entries(object: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Whether the entry is about the object itself and not about its status.
-fn is_main(entry: &Value) -> bool {
+pub(super) fn is_main(entry: &Value) -> bool {
     entry["subresource"].as_str().unwrap_or_default().is_empty()
 }
 

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::live_objects::LiveObjects;
 use super::managed;
-use crate::ApplyOptions;
 use crate::client::{Client, Failure, Request};
-use crate::desired::control;
+use crate::desired::has_control;
 use crate::discovery::{Kinds, Resource};
 use crate::error::{self, ApplyErrors, Quotes, Subject};
 use crate::inventory::{Inventory, Key, PART_OF};
 use crate::live::{Member, Present};
+use crate::{ApplyOptions, Owner};
 
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
@@ -106,14 +106,19 @@ fn present(resource: &Resource, metadata: &Value, object: &Value, manager: &str)
         ("ssa", "ignore"),
     ]
     .iter()
-    .find(|(name, value)| control(metadata, name).is_some_and(|text| text.eq_ignore_ascii_case(value)))
+    .find(|(name, value)| has_control(metadata, name, value))
     .map(|(name, value)| format!("kustomize.toolkit.fluxcd.io/{name}: {value}"));
+    let label = |key: &str| {
+        let text = metadata["labels"][key].as_str()?;
+        Some(tame_to(text, text.len()))
+    };
     Present {
         resource: resource.clone(),
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
-        part_of: metadata["labels"][PART_OF]
-            .as_str()
-            .map(|label| tame_to(label, label.len())),
+        part_of: label(PART_OF),
+        owner: label(Owner::NAME)
+            .zip(label(Owner::NAMESPACE))
+            .map(|(name, namespace)| Box::new(Owner { namespace, name })),
         applied_by_us: managed::applied(object, manager).is_some(),
         kept_by,
     }

@@ -41,6 +41,10 @@ async fn server(live: Option<Value>, apply: impl Fn() -> Option<Reply> + Send + 
 }
 
 async fn judged(server: &Server, object: &Value) -> Result<Judged, ApplyError> {
+    judged_with(server, object, &ApplyOptions::default()).await
+}
+
+async fn judged_with(server: &Server, object: &Value, options: &ApplyOptions) -> Result<Judged, ApplyError> {
     let object = scripted::object(0, object);
     let resource = Resource {
         gvk: Gvk::new("v1", "Secret"),
@@ -55,11 +59,10 @@ async fn judged(server: &Server, object: &Value) -> Result<Judged, ApplyError> {
         },
     };
     let client = server.client(Duration::from_secs(20));
-    let options = ApplyOptions::default();
     assert_eq!(options.conflicts, Conflicts::Report);
     let judge = Judge {
         client: &client,
-        options: &options,
+        options,
         scrubber: &Scrubber::default(),
         part_of: Some("ours"),
     };
@@ -188,4 +191,103 @@ async fn a_warning_about_a_secret_quotes_no_value() {
     .await;
     let judged = judged(&server, &secret(&json!({}))).await.ok().unwrap();
     insta::assert_snapshot!(judged.warnings.join("\n"), @"app.yaml:1:1: Secret/default/db: type: Invalid value: …: is odd");
+}
+
+/// A live Secret that `kubectl apply` wrote.
+fn of_kubectl() -> Value {
+    let mut live = live(
+        &json!({ "kubectl.kubernetes.io/last-applied-configuration": "{}" }),
+        &json!({}),
+    );
+    live["metadata"]["managedFields"] = json!([{
+        "manager": "kubectl-client-side-apply", "operation": "Update",
+        "fieldsV1": { "f:data": { "f:kept": {}, "f:gone": {} } },
+    }]);
+    live
+}
+
+fn conflict(managers: &[&str]) -> Reply {
+    let mut body = status(409, "Conflict", "Apply failed");
+    let causes = managers.iter().map(|manager| {
+        json!({ "reason": "FieldManagerConflict", "field": ".data.kept",
+                "message": format!("conflict with \"{manager}\" using v1") })
+    });
+    body["details"] = json!({ "causes": causes.collect::<Vec<_>>() });
+    Reply::Json(409, body)
+}
+
+/// A server that answers every apply without force so.
+async fn in_conflict(managers: &'static [&'static str]) -> Server {
+    let memory = Mutex::new(Memory::default());
+    memory
+        .lock()
+        .unwrap()
+        .objects
+        .insert(PATH.to_owned(), of_kubectl());
+    Server::start(move |request, body, _| {
+        let is_apply = request.contains("fieldValidation") && !request.contains("force=true");
+        if is_apply && !managers.is_empty() {
+            return conflict(managers);
+        }
+        memory.lock().unwrap().answer(request, body)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_kubectl_owns_is_taken_over_and_said() {
+    for managers in [&[][..], &["kubectl-client-side-apply"]] {
+        let server = in_conflict(managers).await;
+        let judged = judged(&server, &secret(&json!({}))).await.ok().unwrap();
+        let Verdict::Configure {
+            takes_over, fields, ..
+        } = &judged.verdict
+        else {
+            panic!("{:?}", judged.verdict);
+        };
+        assert_eq!(
+            takes_over[..],
+            [
+                "kubectl-client-side-apply",
+                "kubectl.kubernetes.io/last-applied-configuration"
+            ]
+        );
+        assert!(fields.contains(&"data.gone".to_owned()), "{fields:?}");
+        let requests = server.requests();
+        let writes: Vec<_> = requests
+            .iter()
+            .filter(|request| !request.starts_with("GET"))
+            .collect();
+        assert!(
+            writes.iter().all(|request| request.contains("dryRun=All")),
+            "{writes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_others_own_stays_a_conflict_and_names_only_them() {
+    let server = in_conflict(&["kubectl-client-side-apply", "somebody"]).await;
+    let error = judged(&server, &secret(&json!({}))).await.err().unwrap();
+    insta::assert_snapshot!(error, @r#"app.yaml:1:1: Secret/default/db: .data.kept is owned by "somebody" using v1"#);
+    let options = ApplyOptions {
+        take_over: vec!["somebody".to_owned()],
+        ..ApplyOptions::default()
+    };
+    let error = judged_with(&server, &secret(&json!({})), &options)
+        .await
+        .err()
+        .unwrap();
+    insta::assert_snapshot!(error, @r#"app.yaml:1:1: Secret/default/db: .data.kept is owned by "kubectl-client-side-apply" using v1; .data.kept is owned by "somebody" using v1"#);
+}
+
+#[tokio::test]
+async fn one_control_of_the_two_places_is_enough() {
+    let labels = json!({ "kustomize.toolkit.fluxcd.io/reconcile": "enabled" });
+    let annotations = json!({ "kustomize.toolkit.fluxcd.io/reconcile": "Disabled" });
+    let server = server(Some(live(&annotations, &labels)), || None).await;
+    let verdict = judged(&server, &secret(&json!({})))
+        .await
+        .map(|judged| judged.verdict);
+    assert!(matches!(&verdict, Ok(Verdict::Skip { .. })), "{verdict:?}");
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Step;
-use crate::Prune;
 use crate::discovery::Resource;
 use crate::error::Subject;
 use crate::inventory::{Entry, Inventory, Key};
 use crate::live::{Member, Present, Verdict};
 use crate::order::{self, is_crd, is_namespace};
+use crate::{ApplyOptions, Prune};
 
 /// One member that is not in the revision any more.
 pub(crate) struct PruneStep {
@@ -42,7 +42,7 @@ pub(crate) fn prunes(
     steps: &[Step],
     inventory: &Inventory,
     members: &BTreeMap<Key, Member>,
-    prune: Prune,
+    options: &ApplyOptions,
 ) -> Vec<PruneStep> {
     let wanted: BTreeSet<Key> = steps.iter().map(|step| Key::of(&step.address.object)).collect();
     let in_use: BTreeSet<&str> = steps.iter().filter_map(|step| step.verdict.uid()).collect();
@@ -51,7 +51,7 @@ pub(crate) fn prunes(
         .filter(|entry| !wanted.contains(&Key::of(&entry.object)))
         .map(|entry| {
             let fate = match members.get(&Key::of(&entry.object)) {
-                Some(Member::Present(present)) => fate(entry, present, inventory.id(), &in_use, prune),
+                Some(Member::Present(present)) => fate(entry, present, inventory.id(), &in_use, options),
                 Some(Member::Gone) => Fate::Forget,
                 Some(Member::Unknown { reason }) => Fate::Keep {
                     reason: reason.clone(),
@@ -75,7 +75,13 @@ pub(crate) fn prunes(
     prunes
 }
 
-fn fate(entry: &Entry, present: &Present, id: Option<&str>, in_use: &BTreeSet<&str>, prune: Prune) -> Fate {
+fn fate(
+    entry: &Entry,
+    present: &Present,
+    id: Option<&str>,
+    in_use: &BTreeSet<&str>,
+    options: &ApplyOptions,
+) -> Fate {
     let release = |reason: String| Fate::Release { reason };
     if in_use.contains(present.uid.as_str()) {
         return release("the same object is in the revision under another API group".to_owned());
@@ -92,13 +98,22 @@ fn fate(entry: &Entry, present: &Present, id: Option<&str>, in_use: &BTreeSet<&s
             None => "not ours: it does not have the label of this inventory".to_owned(),
         });
     }
+    if options.owner.is_some() && present.owner.as_deref() != options.owner.as_ref() {
+        return release(match &present.owner {
+            Some(other) => format!(
+                "not ours: its labels say it belongs to {}/{}",
+                other.namespace, other.name
+            ),
+            None => "not ours: it does not have the labels of its owner".to_owned(),
+        });
+    }
     if !present.applied_by_us {
         return release("not ours: our field manager owns nothing of it".to_owned());
     }
     if let Some(control) = &present.kept_by {
         return release(format!("kept by {control}"));
     }
-    match prune {
+    match options.prune {
         Prune::Delete => Fate::Delete {
             resource: present.resource.clone(),
             uid: present.uid.clone(),

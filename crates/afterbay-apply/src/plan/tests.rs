@@ -7,12 +7,12 @@ use afterbay_manifest::{Gvk, ObjectRef};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Prune;
 use crate::desired::{self, Definitions};
 use crate::discovery::{Kinds, Resource, Scope};
 use crate::inventory::{Pace, ParentKind, ParentState};
 use crate::live::{Member, Present};
 use crate::scripted;
+use crate::{Owner, Prune};
 
 fn resource(api_version: &str, kind: &str, plural: &str, scope: Scope) -> Resource {
     Resource {
@@ -71,6 +71,7 @@ fn ours(inventory: &Inventory, object: &ObjectRef) -> Present {
         resource: kinds().exact(gvk).unwrap().clone(),
         uid: format!("uid-{}", object.name),
         part_of: inventory.id().map(str::to_owned),
+        owner: None,
         applied_by_us: true,
         kept_by: None,
     }
@@ -130,6 +131,10 @@ fn stays() -> ([Value; 1], Vec<Result<Verdict, ApplyError>>) {
 
 /// Plans over members that left the set and that the change has touched; shows what becomes of them.
 fn prune_of(objects: &[ObjectRef], change: impl Fn(&mut Present), prune: Prune) -> String {
+    prune_with(objects, change, &pruning(prune))
+}
+
+fn prune_with(objects: &[ObjectRef], change: impl Fn(&mut Present), options: &ApplyOptions) -> String {
     let inventory = inventory(objects);
     let members = objects.iter().map(|object| {
         let mut present = ours(&inventory, object);
@@ -138,7 +143,7 @@ fn prune_of(objects: &[ObjectRef], change: impl Fn(&mut Present), prune: Prune) 
     });
     let (objects, verdicts) = stays();
     let live = live(&objects, verdicts, members.collect());
-    let plan = plan(scripted::set(&objects, 'a'), &inventory, live, &pruning(prune))
+    let plan = plan(scripted::set(&objects, 'a'), &inventory, live, options)
         .ok()
         .unwrap();
     show(&plan).split_once('\n').unwrap().1.to_owned()
@@ -322,6 +327,32 @@ fn ours_is_what_inventory_label_and_manager_say() {
     Secret/default/s release: not ours: our field manager owns nothing of it
     Secret/default/s release: not ours: it was deleted and created again by somebody else (uid uid-s is now new)
     Secret/default/s release: kept by prune: disabled
+    ");
+}
+
+#[test]
+fn with_an_owner_only_what_carries_its_labels_is_pruned() {
+    let object = [reference("v1", "Secret", "default", "s")];
+    let owner = |name: &str| Owner {
+        namespace: "apps".to_owned(),
+        name: name.to_owned(),
+    };
+    let options = ApplyOptions {
+        owner: Some(owner("shop")),
+        ..pruning(Prune::Delete)
+    };
+    let of = |name: &'static str| move |present: &mut Present| present.owner = Some(Box::new(owner(name)));
+    let texts = [
+        prune_with(&object, of("shop"), &options),
+        prune_with(&object, of("other"), &options),
+        prune_with(&object, |_| {}, &options),
+        prune_of(&object, of("other"), Prune::Delete),
+    ];
+    insta::assert_snapshot!(texts.concat(), @r"
+    Secret/default/s delete uid-s
+    Secret/default/s release: not ours: its labels say it belongs to apps/other
+    Secret/default/s release: not ours: it does not have the labels of its owner
+    Secret/default/s delete uid-s
     ");
 }
 

@@ -12,7 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::arguments::{
-    ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, SourceArguments,
+    ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, LiveArguments, SourceArguments,
 };
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -70,6 +70,9 @@ pub(crate) struct Apply {
     /// Name under which fields are owned
     #[arg(long, value_name = "NAME", default_value = FIELD_MANAGER)]
     field_manager: String,
+
+    #[command(flatten)]
+    live: LiveArguments,
 
     /// Form of the result on standard output
     #[arg(long, short, value_enum, default_value_t = Format::Table)]
@@ -167,7 +170,7 @@ impl Apply {
         };
         Destination {
             connect: self.cluster.options(),
-            apply,
+            apply: self.live.decide(apply),
             inventory,
         }
     }
