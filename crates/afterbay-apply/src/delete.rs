@@ -12,7 +12,7 @@ use crate::observe;
 use crate::order::is_namespace;
 use crate::plan::{Fate, PruneStep, prunes};
 use crate::report::{ApplyReport, Counts};
-use crate::{ApplyOptions, Mode, Prune};
+use crate::{ApplyOptions, Guards, Mode, Prune};
 
 /// Deletes what the inventory owns, in the reverse order of applying, with the same rules as pruning:
 /// what is not ours any more, or what a control of Flux keeps, stays. Then the inventory goes; it stays
@@ -33,6 +33,7 @@ pub async fn delete(
         prunes_everything: true,
         counts: Counts::default(),
         objects: Vec::new(),
+        needs_consent: None,
         warnings: Vec::new(),
     };
     let Some(state) = inventory.state().filter(|_| inventory.exists()) else {
@@ -46,8 +47,14 @@ pub async fn delete(
             wrote,
         })
     };
+    // Whoever asks for all of it has been asked; only what this program itself is made of stays.
+    let guards = Guards {
+        protected: Vec::new(),
+        ..options.guards.clone()
+    };
     let pruning = ApplyOptions {
         prune: Prune::Delete,
+        guards,
         ..options.clone()
     };
     let members = match observe::members(client, &inventory, options).await {

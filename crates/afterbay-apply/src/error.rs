@@ -8,6 +8,8 @@ use std::time::Duration;
 use afterbay_manifest::{Finding, ObjectRef, Origin};
 use thiserror::Error;
 
+use crate::plan::Guard;
+
 pub(crate) use refusal::{Quotes, Words, global, refused};
 
 /// The object an error is about, and where it was read.
@@ -213,17 +215,20 @@ pub enum ApplyError {
         /// The inventory.
         inventory: String,
     },
-    /// There is no object to apply, and pruning would delete all that the inventory has.
+    /// The plan would delete what is not deleted without consent to it.
     #[error(
-        "no object to apply, and pruning would delete all {deletes} objects of inventory {inventory}{reasons}"
+        "{guard}{}; if that is wanted, run again with --consent {plan}{other}",
+        of_inventory(inventory.as_ref())
     )]
-    PrunesEverything {
+    NeedsConsent {
+        /// What speaks against it.
+        guard: Guard,
         /// The inventory, as `namespace/name`.
-        inventory: String,
-        /// Number of objects.
-        deletes: usize,
-        /// What the stages said about it, each after a colon.
-        reasons: String,
+        inventory: Option<String>,
+        /// What consent has to name.
+        plan: String,
+        /// What is wrong with the consent that was given.
+        other: String,
     },
     /// The object with the inventory's name is not an inventory of ours.
     #[error("inventory {inventory} cannot be used: {problem}")]
@@ -265,6 +270,10 @@ fn served_as(served: &[String]) -> String {
     }
 }
 
+fn of_inventory(inventory: Option<&String>) -> String {
+    inventory.map_or_else(String::new, |inventory| format!(" of inventory {inventory}"))
+}
+
 fn list(conflicts: &[FieldConflict]) -> String {
     let texts: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
     texts.join("; ")
@@ -296,7 +305,7 @@ impl ApplyError {
             | Self::Busy { .. }
             | Self::TakenOver { .. }
             | Self::InventoryChanged { .. }
-            | Self::PrunesEverything { .. }
+            | Self::NeedsConsent { .. }
             | Self::ForeignInventory { .. }
             | Self::Inventory { .. } => None,
         }
@@ -337,8 +346,8 @@ impl ApplyError {
             Self::TakenOver { .. } | Self::InventoryChanged { .. } => {
                 "run again: what is done already stays done"
             }
-            Self::PrunesEverything { .. } => {
-                "check the ref and the path; to delete all of it, use `afterbay delete --inventory NAME`"
+            Self::NeedsConsent { .. } => {
+                "check the ref and the path, and see with --dry-run=server what would be deleted"
             }
             Self::ForeignInventory { .. } => {
                 "choose another inventory name, or remove the object that has this one"

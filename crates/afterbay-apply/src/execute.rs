@@ -86,6 +86,10 @@ pub async fn execute(
     if run.plan.options.mode == Mode::DryRun {
         return Ok(run.report());
     }
+    let errors = run.plan.held_back();
+    if !errors.is_empty() {
+        return Err(run.failure(errors, client.wrote()));
+    }
     if !run.has_work() {
         return match run.record_only(client).await {
             Ok(()) => Ok(run.report()),

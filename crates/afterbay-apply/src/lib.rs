@@ -63,6 +63,9 @@ pub use inventory::{
 };
 pub use live::Live;
 pub use observe::observe;
-pub use options::{ApplyOptions, Conflicts, FIELD_MANAGER, Mode, Owner, Prune, TAKEN_OVER, UnknownFields};
+pub use options::{
+    ApplyOptions, Conflicts, FIELD_MANAGER, Guards, MaxPrune, Mode, Owner, PROTECTED, Prune, TAKEN_OVER,
+    UnknownFields,
+};
 pub use plan::{ApplyPlan, Guard, plan};
 pub use report::{Action, ApplyReport, Counts, ObjectReport};

@@ -78,6 +78,8 @@ pub(crate) struct Present {
     pub(crate) part_of: Option<String>,
     /// Flux's ownership labels.
     pub(crate) owner: Option<Box<Owner>>,
+    /// Whether its labels say that it is a part of this program's own installation.
+    pub(crate) is_own: bool,
     /// Whether our manager applied it.
     pub(crate) applied_by_us: bool,
     /// The control of Flux that forbids deleting it.

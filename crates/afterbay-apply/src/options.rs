@@ -1,5 +1,9 @@
 //! How to apply.
 
+use std::fmt;
+
+use afterbay_manifest::Gvk;
+
 /// The field manager when nobody names another.
 pub const FIELD_MANAGER: &str = "afterbay";
 
@@ -32,6 +36,84 @@ pub struct ApplyOptions {
     /// Whose the objects are by Flux's ownership labels; `None` sets none. With an owner, only what carries its labels is
     /// pruned.
     pub owner: Option<Owner>,
+    /// What is not deleted without consent, or not at all.
+    pub guards: Guards,
+}
+
+/// What stands between a plan and the objects it would delete.
+#[derive(Debug, Clone)]
+pub struct Guards {
+    /// How much one run may prune; `None` sets no limit.
+    pub max_prune: Option<MaxPrune>,
+    /// Kinds that are never pruned, as `Kind` in whatever group or `Kind.group`.
+    pub protected: Vec<String>,
+    /// The namespace that this program itself runs in; its Namespace is never pruned. `None` outside a cluster.
+    pub own_namespace: Option<String>,
+    /// Why the set may lack objects that the source has; `None` when all of it was read.
+    pub partly_read: Option<String>,
+    /// The plan ([`crate::ApplyPlan::id`]) that may do what guards hold back.
+    pub consent: Option<String>,
+}
+
+/// The kinds that are never pruned unless somebody asks otherwise: what is in them is gone with them.
+pub const PROTECTED: [&str; 4] = [
+    "Namespace",
+    "CustomResourceDefinition",
+    "PersistentVolumeClaim",
+    "PersistentVolume",
+];
+
+impl Default for Guards {
+    /// No limit, and the kinds of [`PROTECTED`].
+    fn default() -> Self {
+        Self {
+            max_prune: None,
+            protected: PROTECTED.map(str::to_owned).to_vec(),
+            own_namespace: None,
+            partly_read: None,
+            consent: None,
+        }
+    }
+}
+
+impl Guards {
+    /// Whether objects of this kind are never pruned.
+    pub(crate) fn protects(&self, gvk: &Gvk) -> bool {
+        self.protected.iter().any(|name| {
+            name == &gvk.kind
+                || name
+                    .split_once('.')
+                    .is_some_and(|(kind, group)| kind == gvk.kind && group == gvk.group)
+        })
+    }
+}
+
+/// How much of an inventory one run may prune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxPrune {
+    /// So many objects.
+    Count(usize),
+    /// So many of a hundred objects that the inventory has.
+    Percent(u8),
+}
+
+impl MaxPrune {
+    /// Whether as many may be pruned of as many as there are.
+    pub(crate) fn allows(self, deletes: usize, of: usize) -> bool {
+        match self {
+            Self::Count(most) => deletes <= most,
+            Self::Percent(percent) => deletes.saturating_mul(100) <= of.saturating_mul(usize::from(percent)),
+        }
+    }
+}
+
+impl fmt::Display for MaxPrune {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(most) => most.fmt(f),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
 }
 
 /// Whose an object is, as Flux says it: the labels `kustomize.toolkit.fluxcd.io/name` and `/namespace`.
@@ -62,6 +144,7 @@ impl Default for ApplyOptions {
             leftovers_of: ["kubectl*", "kustomize-controller"].map(str::to_owned).to_vec(),
             take_over: TAKEN_OVER.map(str::to_owned).to_vec(),
             owner: None,
+            guards: Guards::default(),
         }
     }
 }

@@ -25,7 +25,6 @@ pub struct ApplyPlan {
     pub(crate) steps: Vec<Step>,
     /// In the order of deleting.
     pub(crate) prunes: Vec<PruneStep>,
-    #[expect(dead_code, reason = "the guards come with the next change")]
     /// Why nothing is deleted without consent to this very plan; empty when nothing speaks against it.
     pub(crate) guards: Vec<Guard>,
     #[expect(dead_code, reason = "the policy comes with the next change")]
@@ -79,42 +78,19 @@ pub fn plan(
     }
     steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object));
     let prunes = prunes(&steps, inventory, &members, options);
-    refuse_to_empty(&set, &steps, &prunes, inventory)?;
-    Ok(ApplyPlan {
+    let guards = guard::guards(&set, &steps, &prunes, inventory, options);
+    let mut plan = ApplyPlan {
         set,
         steps,
         prunes,
-        guards: Vec::new(),
+        guards,
         refused: Vec::new(),
         state: inventory.state().cloned(),
         options: options.clone(),
         warnings,
-    })
-}
-
-/// A set without objects would delete all that the inventory has. What came to be empty by mistake (a wrong
-/// path, a broken pipe) cannot be told from what was emptied on purpose, and `delete` is there for that.
-fn refuse_to_empty(
-    set: &NormalizedSet,
-    steps: &[Step],
-    prunes: &[PruneStep],
-    inventory: &Inventory,
-) -> Result<(), ApplyErrors> {
-    let deletes = prunes
-        .iter()
-        .filter(|prune| matches!(prune.fate, Fate::Delete { .. }))
-        .count();
-    let Some(state) = inventory.state().filter(|_| steps.is_empty() && deletes > 0) else {
-        return Ok(());
     };
-    Err(ApplyErrors::new([ApplyError::PrunesEverything {
-        inventory: state.parent.display(),
-        deletes,
-        reasons: set
-            .warnings()
-            .iter()
-            .fold(String::new(), |text, warning| text + ": " + &warning.to_string()),
-    }]))
+    plan.hold_back();
+    Ok(plan)
 }
 
 fn unobserved(set: &NormalizedSet, findings: &[Finding]) -> Vec<ApplyError> {

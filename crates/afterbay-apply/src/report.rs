@@ -169,6 +169,9 @@ pub struct ApplyReport {
     pub counts: Counts,
     /// Every object, in the order of writing, then of pruning.
     pub objects: Vec<ObjectReport>,
+    /// The plan to name with `--consent`, when guards hold something back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_consent: Option<String>,
     /// What the server and the plan say besides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

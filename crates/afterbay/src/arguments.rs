@@ -9,5 +9,5 @@ mod source;
 pub(crate) use cluster::{ClusterArguments, InventoryArguments};
 pub(crate) use decrypt::{DecryptArguments, PlaceArguments};
 pub(crate) use keys::KeyArguments;
-pub(crate) use live::LiveArguments;
+pub(crate) use live::{LiveArguments, own_namespace};
 pub(crate) use source::SourceArguments;

@@ -202,6 +202,7 @@ mod tests {
                 prunes_everything: false,
                 counts: Counts::default(),
                 objects: Vec::new(),
+                needs_consent: None,
                 warnings: Vec::new(),
             },
             wrote,

@@ -4,6 +4,7 @@
 //! side: every value of a Secret counts as opened, a terminal shows names only, and of what a server quotes nothing stays.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -25,6 +26,9 @@ const MAX_BYTES: u64 = 512 << 20;
 /// Comment lines at the top that carry the revision.
 const REFERENCE: &str = "# afterbay.reference: ";
 const COMMIT: &str = "# afterbay.commit: ";
+
+/// The comment line at the top that says how many objects follow.
+const OBJECTS: &str = "# afterbay.objects: ";
 
 /// Whether plaintext may be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,11 @@ pub(crate) fn name(file: Option<&Path>) -> TreePath {
 
 /// The objects of a stream, as `kubectl apply -f` reads them, with the revision they carry.
 pub(crate) fn read(file: Option<&Path>) -> Result<RenderedSet, Failure> {
+    read_whole(file).map(|(set, _)| set)
+}
+
+/// The same, and what was lost on the way: a stage that was killed ends a stream as one that is done does.
+pub(crate) fn read_whole(file: Option<&Path>) -> Result<(RenderedSet, Option<String>), Failure> {
     let text = input(file)?;
     let mut set = afterbay_render::read_objects(&text, &name(file), Table::Kubectl)
         .map_err(|errors| Failure::from(afterbay_pipeline::RunError::from(errors)))?;
@@ -90,7 +99,13 @@ pub(crate) fn read(file: Option<&Path>) -> Result<RenderedSet, Failure> {
             name(file)
         ),
     });
-    Ok(set)
+    let lost = announced(&text)
+        .filter(|announced| set.objects.len() < *announced)
+        .map(|announced| {
+            let came = set.objects.len();
+            format!("{} announces {announced} objects and has {came}", name(file))
+        });
+    Ok((set, lost))
 }
 
 /// Every value of a Secret counts as sealed, because nobody knows any more which of them were: masks and the
@@ -129,6 +144,7 @@ pub(crate) fn write(
             head.push('\n');
         }
     }
+    let _ = writeln!(head, "{OBJECTS}{}", nodes.len());
     out.write_all(head.as_bytes())
         .and_then(|()| out.write_all(yaml::emit_sorted(nodes.iter().map(AsRef::as_ref)).as_bytes()))
         .context("standard output")
@@ -163,15 +179,23 @@ fn shown(objects: &[Object], reveal: Reveal, hide: impl Fn(&Object) -> Hide) -> 
         .collect()
 }
 
+/// The comment lines at the top.
+fn head(text: &[u8]) -> impl Iterator<Item = &str> {
+    text.split(|byte| *byte == b'\n')
+        .take_while(|line| line.starts_with(b"#"))
+        .map_while(|line| std::str::from_utf8(line).ok())
+}
+
+/// How many objects the stream says it has; `None` when nobody counted.
+fn announced(text: &[u8]) -> Option<usize> {
+    head(text)
+        .find_map(|line| line.strip_prefix(OBJECTS))
+        .and_then(|count| count.trim_end().parse().ok())
+}
+
 fn revision(text: &[u8]) -> Revision {
     let mut revision = Revision::UNKNOWN;
-    for line in text
-        .split(|byte| *byte == b'\n')
-        .take_while(|line| line.starts_with(b"#"))
-    {
-        let Ok(line) = std::str::from_utf8(line) else {
-            break;
-        };
+    for line in head(text) {
         if let Some(reference) = line.strip_prefix(REFERENCE) {
             revision.reference = Some(reference.trim_end().to_owned());
         } else if let Some(commit) = line.strip_prefix(COMMIT) {
@@ -220,6 +244,23 @@ mod tests {
             warnings[1].starts_with(&format!("input from {name} has lost its provenance")),
             "{warnings:?}"
         );
+    }
+
+    #[test]
+    fn a_stream_that_was_cut_off_is_told_from_one_that_is_whole() {
+        let one = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+        for (text, is_whole) in [
+            (format!("{OBJECTS}2\n{one}---\n{one}"), true),
+            (format!("{OBJECTS}2\n{one}---\n"), false),
+            (format!("{OBJECTS}2\n"), false),
+            (format!("{OBJECTS}many\n{one}"), true),
+            (one.to_owned(), true),
+        ] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            io::Write::write_all(&mut file.as_file(), text.as_bytes()).unwrap();
+            let lost = read_whole(Some(file.path())).unwrap().1;
+            assert_eq!(lost.is_none(), is_whole, "{text}: {lost:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod decrypts_with_kms;
 mod decrypts_with_vault;
 mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
+mod guards_against_pruning;
 mod integrity_policies;
 mod interop_matrix;
 mod interrupted_by_sigterm;
@@ -65,6 +66,7 @@ const CASES: &[Case] = &[
         defers_what_waits_for_its_namespace::run,
     ),
     ("delete_takes_all_away", delete_takes_all_away::run),
+    ("guards_against_pruning", guards_against_pruning::run),
     ("integrity_policies", integrity_policies::run),
     ("interop_matrix", interop_matrix::run),
     ("interrupted_by_sigterm", interrupted_by_sigterm::run),

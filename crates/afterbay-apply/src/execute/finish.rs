@@ -89,8 +89,14 @@ impl Run {
             prunes_everything: self.plan.steps.is_empty() && !self.plan.prunes.is_empty(),
             counts: Counts::default(),
             objects: steps.chain(prunes).collect(),
+            needs_consent: self.plan.needs_consent().then(|| self.plan.id()),
             warnings: self.warnings.clone(),
         };
+        if report.dry_run {
+            report
+                .warnings
+                .extend(self.plan.held_back().iter().map(ToString::to_string));
+        }
         report.count();
         report
     }

@@ -112,6 +112,7 @@ fn planned(objects: &[Value], inventory: &Inventory, verdict: impl Fn(&ObjectRef
             uid: entry.uid.clone().unwrap_or_default(),
             part_of: inventory.id().map(str::to_owned),
             owner: None,
+            is_own: false,
             applied_by_us: true,
             kept_by: None,
         };
@@ -600,4 +601,35 @@ async fn the_fields_of_predecessors_become_ours_before_the_apply() {
         .filter(|request| request.contains(path))
         .collect();
     assert!(of_object[2].contains("fieldValidation"), "{of_object:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_consent_keeps_everything_from_being_written() {
+    let fake = Fake::start(|_, _| None).await;
+    prepared(&fake).await;
+    let client = fake.client();
+    let before = inventory(&client).await;
+    let count = fake.writes().len();
+    let held = |consent: Option<String>| {
+        let mut plan = plan(&[config_map("three")], &before);
+        plan.options.guards.max_prune = Some(crate::MaxPrune::Count(1));
+        plan.options.guards.consent = consent;
+        plan.guards = vec![crate::Guard::TooMany {
+            deletes: 2,
+            of: 2,
+            limit: "1".to_owned(),
+        }];
+        plan
+    };
+    let id = held(None).id();
+    let outcome = run(&client, held(None)).await;
+    insta::assert_snapshot!(told(&outcome).replace(&id, "ID"), @r"
+    not reached ConfigMap/three
+    not reached ConfigMap/two
+    not reached ConfigMap/one
+    Nothing: pruning would delete, against --max-prune 1, 2 of 2 objects of inventory default/app; if that is wanted, run again with --consent ID
+    ");
+    assert_eq!(fake.writes().len(), count);
+    let outcome = run(&client, held(Some(id))).await;
+    assert!(outcome.is_ok(), "{}", told(&outcome));
 }

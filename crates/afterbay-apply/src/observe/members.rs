@@ -16,6 +16,8 @@ use crate::inventory::{Inventory, Key, PART_OF};
 use crate::live::{Member, Present};
 use crate::{ApplyOptions, Owner};
 
+/// What the objects of our own installation carry.
+const OWN: (&str, &str) = ("app.kubernetes.io/part-of", "afterbay");
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// Looks at every entry of the inventory that is not among `wanted`.
@@ -115,6 +117,7 @@ fn present(resource: &Resource, metadata: &Value, object: &Value, manager: &str)
     Present {
         resource: resource.clone(),
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+        is_own: metadata["labels"][OWN.0] == OWN.1,
         part_of: label(PART_OF),
         owner: label(Owner::NAME)
             .zip(label(Owner::NAMESPACE))

@@ -8,7 +8,7 @@ use crate::error::Subject;
 use crate::inventory::{Entry, Inventory, Key};
 use crate::live::{Member, Present, Verdict};
 use crate::order::{self, is_crd, is_namespace};
-use crate::{ApplyOptions, Prune};
+use crate::{ApplyOptions, Guards, Prune};
 
 /// One member that is not in the revision any more.
 pub(crate) struct PruneStep {
@@ -22,7 +22,6 @@ pub(crate) struct PruneStep {
 pub(crate) enum Fate {
     /// It is ours and goes.
     Delete { resource: Resource, uid: String },
-    #[expect(dead_code, reason = "the guards come with the next change")]
     /// It is ours and would go, and a guard holds it back: it stays in the cluster and in the inventory.
     Held {
         resource: Resource,
@@ -113,16 +112,35 @@ fn fate(
     if let Some(control) = &present.kept_by {
         return release(format!("kept by {control}"));
     }
+    let keep = |reason: String| Fate::Keep { reason };
+    let gvk = &entry.object.gvk;
     match options.prune {
+        Prune::Keep => keep("left the revision; pruning was not asked for".to_owned()),
+        Prune::Delete if is_own(entry, present, &options.guards) => {
+            keep("left the revision; it is a part of afterbay itself, so delete it by hand".to_owned())
+        }
+        Prune::Delete if options.guards.protects(gvk) => keep(format!(
+            "left the revision; {} is a protected kind, so delete it by hand or change --protect",
+            gvk.kind
+        )),
         Prune::Delete => Fate::Delete {
             resource: present.resource.clone(),
             uid: present.uid.clone(),
         },
-        Prune::Keep => Fate::Keep {
-            reason: "left the revision; pruning was not asked for".to_owned(),
-        },
     }
 }
+
+/// Whether this program itself would be damaged: a part of its installation, a kind of its own, or the Namespace it runs in.
+fn is_own(entry: &Entry, present: &Present, guards: &Guards) -> bool {
+    let object = &entry.object;
+    let is_ours = |group: &str| group == OWN_GROUP || group.ends_with(".afterbay.dev");
+    let crd_group = object.name.split_once('.').map_or("", |(_, group)| group);
+    present.is_own
+        || is_crd(&object.gvk) && is_ours(crd_group)
+        || is_namespace(&object.gvk) && guards.own_namespace.as_ref() == Some(&object.name)
+}
+
+const OWN_GROUP: &str = "afterbay.dev";
 
 /// A Namespace or CRD takes everything in it along. It goes only when nothing that stays is in it.
 fn spare_containers(

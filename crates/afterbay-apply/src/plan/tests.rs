@@ -12,7 +12,7 @@ use crate::discovery::{Kinds, Resource, Scope};
 use crate::inventory::{Pace, ParentKind, ParentState};
 use crate::live::{Member, Present};
 use crate::scripted;
-use crate::{Owner, Prune};
+use crate::{Guards, MaxPrune, Owner, PROTECTED, Prune};
 
 fn resource(api_version: &str, kind: &str, plural: &str, scope: Scope) -> Resource {
     Resource {
@@ -72,6 +72,7 @@ fn ours(inventory: &Inventory, object: &ObjectRef) -> Present {
         uid: format!("uid-{}", object.name),
         part_of: inventory.id().map(str::to_owned),
         owner: None,
+        is_own: false,
         applied_by_us: true,
         kept_by: None,
     }
@@ -119,6 +120,10 @@ fn show(plan: &ApplyPlan) -> String {
 fn pruning(prune: Prune) -> ApplyOptions {
     ApplyOptions {
         prune,
+        guards: Guards {
+            protected: Vec::new(),
+            ..Guards::default()
+        },
         ..ApplyOptions::default()
     }
 }
@@ -162,11 +167,172 @@ fn an_empty_set_does_not_empty_the_inventory() {
             &pruning(prune),
         )
     };
-    insta::assert_snapshot!(
-        planned(Prune::Delete).err().unwrap(),
-        @"no object to apply, and pruning would delete all 1 objects of inventory default/app"
+    let held = planned(Prune::Delete).ok().unwrap();
+    insta::assert_snapshot!(show(&held), @"Secret/shop/db held: held back: no object to apply, and pruning would delete all 1 objects");
+    insta::assert_snapshot!(held.held_back()[0], @"no object to apply, and pruning would delete all 1 objects of inventory default/app; if that is wanted, run again with --consent 7c6a6c60fb394826");
+    assert!(planned(Prune::Keep).ok().unwrap().held_back().is_empty());
+}
+
+/// Plans over members that left, with these guards.
+fn guarded(objects: &[ObjectRef], guards: Guards, commit: char) -> ApplyPlan {
+    let inventory = inventory(objects);
+    let members = objects
+        .iter()
+        .map(|object| (Key::of(object), Member::Present(ours(&inventory, object))));
+    let (stays, verdicts) = stays();
+    let options = ApplyOptions {
+        guards,
+        ..pruning(Prune::Delete)
+    };
+    let live = live(&stays, verdicts, members.collect());
+    plan(scripted::set(&stays, commit), &inventory, live, &options)
+        .ok()
+        .unwrap()
+}
+
+fn deletes(plan: &ApplyPlan) -> usize {
+    let prunes = plan.prunes.iter();
+    prunes
+        .filter(|prune| matches!(prune.fate, Fate::Delete { .. }))
+        .count()
+}
+
+fn secrets(count: usize) -> Vec<ObjectRef> {
+    (0..count)
+        .map(|index| reference("v1", "Secret", "default", &format!("s{index}")))
+        .collect()
+}
+
+#[test]
+fn more_than_allowed_is_held_back_as_a_whole() {
+    for (limit, count, allowed) in [
+        (MaxPrune::Count(3), 3, true),
+        (MaxPrune::Count(2), 3, false),
+        (MaxPrune::Count(0), 1, false),
+        (MaxPrune::Percent(100), 3, true),
+        (MaxPrune::Percent(99), 3, false),
+        (MaxPrune::Percent(0), 1, false),
+    ] {
+        let guards = Guards {
+            max_prune: Some(limit),
+            ..Guards::default()
+        };
+        let plan = guarded(&secrets(count), guards, 'a');
+        assert_eq!(deletes(&plan), if allowed { count } else { 0 }, "{limit} {count}");
+        assert_eq!(plan.held_back().is_empty(), allowed, "{limit} {count}");
+        assert_eq!(plan.writes(), if allowed { count } else { 0 });
+    }
+    // Half of four objects, of which two left.
+    assert!(MaxPrune::Percent(50).allows(2, 4));
+    assert!(!MaxPrune::Percent(49).allows(2, 4));
+}
+
+#[test]
+fn consent_is_to_one_plan() {
+    let guards = |consent: Option<&str>| Guards {
+        max_prune: Some(MaxPrune::Count(1)),
+        consent: consent.map(str::to_owned),
+        ..Guards::default()
+    };
+    let held = guarded(&secrets(2), guards(None), 'a');
+    let id = held.id();
+    assert_eq!(deletes(&guarded(&secrets(2), guards(Some(&id)), 'a')), 2);
+    assert!(
+        guarded(&secrets(2), guards(Some(&id)), 'a')
+            .held_back()
+            .is_empty()
     );
-    assert!(planned(Prune::Keep).is_ok());
+    // Another revision, other objects, another name.
+    for plan in [
+        guarded(&secrets(2), guards(Some(&id)), 'b'),
+        guarded(&secrets(3), guards(Some(&id)), 'a'),
+        guarded(&secrets(2), guards(Some("yes")), 'a'),
+        guarded(&secrets(2), guards(Some("")), 'a'),
+    ] {
+        assert_eq!(deletes(&plan), 0);
+        assert_eq!(plan.held_back().len(), 1);
+        assert_ne!(plan.id(), "yes");
+    }
+    let other = guarded(&secrets(2), guards(Some("yes\u{1b}[2J")), 'a');
+    insta::assert_snapshot!(other.held_back()[0].to_string().replace(&id, "ID"), @r#"pruning would delete, against --max-prune 1, 2 of 2 objects of inventory default/app; if that is wanted, run again with --consent ID (--consent yes\u{1b}[2J is for another plan)"#);
+}
+
+#[test]
+fn what_may_have_been_lost_on_the_way_is_not_deleted() {
+    let guards = Guards {
+        partly_read: Some("standard input announces 3 objects and has 1".to_owned()),
+        ..Guards::default()
+    };
+    let plan = guarded(&secrets(2), guards, 'a');
+    assert_eq!(deletes(&plan), 0);
+    insta::assert_snapshot!(plan.guards[0], @"standard input announces 3 objects and has 1, and pruning would delete 2 objects");
+}
+
+#[test]
+fn protected_kinds_and_our_own_parts_stay_whatever_anyone_consents_to() {
+    let crd = |name| reference("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name);
+    let members = [
+        reference("v1", "Namespace", "", "team"),
+        reference("v1", "Namespace", "", "runs-here"),
+        reference("v1", "Secret", "default", "own-part"),
+        crd("targets.afterbay.dev"),
+        crd("targets.x.afterbay.dev"),
+        crd("widgets.notafterbay.dev"),
+        reference("example.com/v1", "Widget", "default", "w"),
+    ];
+    let inventory = inventory(&members);
+    let texts = [
+        vec![],
+        PROTECTED.map(str::to_owned).to_vec(),
+        vec!["Widget.example.com".to_owned(), "Namespace.other".to_owned()],
+    ]
+    .map(|protected| {
+        let states = members.iter().map(|object| {
+            let mut present = ours(&inventory, object);
+            present.is_own = object.name == "own-part";
+            (Key::of(object), Member::Present(present))
+        });
+        let (stays, verdicts) = stays();
+        let options = ApplyOptions {
+            guards: Guards {
+                protected,
+                own_namespace: Some("runs-here".to_owned()),
+                ..Guards::default()
+            },
+            ..pruning(Prune::Delete)
+        };
+        let live = live(&stays, verdicts, states.collect());
+        let plan = plan(scripted::set(&stays, 'a'), &inventory, live, &options);
+        show(&plan.ok().unwrap())
+    });
+    insta::assert_snapshot!(texts.join("--\n"), @r#"
+    ConfigMap/default/stays Unchanged { uid: "1" }
+    Widget.example.com/default/w delete uid-w
+    Secret/default/own-part keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    Namespace/team delete uid-team
+    Namespace/runs-here keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    CustomResourceDefinition.apiextensions.k8s.io/widgets.notafterbay.dev delete uid-widgets.notafterbay.dev
+    CustomResourceDefinition.apiextensions.k8s.io/targets.x.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    CustomResourceDefinition.apiextensions.k8s.io/targets.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    --
+    ConfigMap/default/stays Unchanged { uid: "1" }
+    Widget.example.com/default/w delete uid-w
+    Secret/default/own-part keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    Namespace/team keep: left the revision; Namespace is a protected kind, so delete it by hand or change --protect
+    Namespace/runs-here keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    CustomResourceDefinition.apiextensions.k8s.io/widgets.notafterbay.dev keep: left the revision; CustomResourceDefinition is a protected kind, so delete it by hand or change --protect
+    CustomResourceDefinition.apiextensions.k8s.io/targets.x.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    CustomResourceDefinition.apiextensions.k8s.io/targets.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    --
+    ConfigMap/default/stays Unchanged { uid: "1" }
+    Widget.example.com/default/w keep: left the revision; Widget is a protected kind, so delete it by hand or change --protect
+    Secret/default/own-part keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    Namespace/team delete uid-team
+    Namespace/runs-here keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    CustomResourceDefinition.apiextensions.k8s.io/widgets.notafterbay.dev delete uid-widgets.notafterbay.dev
+    CustomResourceDefinition.apiextensions.k8s.io/targets.x.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    CustomResourceDefinition.apiextensions.k8s.io/targets.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
+    "#);
 }
 
 #[test]

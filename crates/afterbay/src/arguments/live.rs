@@ -1,6 +1,6 @@
 //! What may become of objects that are in the cluster already.
 
-use afterbay_apply::{ApplyOptions, Owner};
+use afterbay_apply::{ApplyOptions, Guards, MaxPrune, Owner, PROTECTED};
 use clap::Args;
 
 /// Flags about live objects and who else writes them.
@@ -19,7 +19,22 @@ pub(crate) struct LiveArguments {
     /// Put the ownership labels of Flux on every object, and prune only what carries them
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = owner)]
     owner: Option<Owner>,
+
+    /// The most that one run may prune, as a number of objects or a share of the inventory such as `20%`
+    #[arg(long, value_name = "N|N%", value_parser = max_prune)]
+    max_prune: Option<MaxPrune>,
+
+    /// Kinds that are never pruned, as `Kind` or `Kind.group`; `none` protects nothing
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_values_t = PROTECTED.map(str::to_owned))]
+    protect: Vec<String>,
+
+    /// Consent to what guards hold back in this plan, by the name that the refusal gave it
+    #[arg(long, value_name = "PLAN")]
+    consent: Option<String>,
 }
+
+/// Where a Pod finds the namespace it runs in.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 impl LiveArguments {
     /// The options with what these flags say.
@@ -29,7 +44,38 @@ impl LiveArguments {
         }
         options.take_over.extend(self.override_managers.iter().cloned());
         options.owner.clone_from(&self.owner);
+        options.guards = Guards {
+            max_prune: self.max_prune,
+            protected: self
+                .protect
+                .iter()
+                .filter(|kind| *kind != "none")
+                .cloned()
+                .collect(),
+            own_namespace: own_namespace(),
+            partly_read: None,
+            consent: self.consent.clone(),
+        };
         options
+    }
+}
+
+/// The namespace of the Pod that this is, if it is one.
+pub(crate) fn own_namespace() -> Option<String> {
+    let text = std::fs::read_to_string(OWN_NAMESPACE).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn max_prune(text: &str) -> Result<MaxPrune, String> {
+    let refused = || format!("{text:?} is neither a number nor a percentage from 0% to 100%");
+    match text.strip_suffix('%') {
+        Some(percent) => percent
+            .parse()
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .map(MaxPrune::Percent)
+            .ok_or_else(refused),
+        None => text.parse().map(MaxPrune::Count).map_err(|_| refused()),
     }
 }
 
@@ -47,7 +93,16 @@ fn owner(text: &str) -> Result<Owner, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::owner;
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_or_a_share() {
+        assert_eq!(max_prune("5"), Ok(MaxPrune::Count(5)));
+        assert_eq!(max_prune("20%"), Ok(MaxPrune::Percent(20)));
+        for text in ["", "%", "-1", "101%", "1.5%", "many"] {
+            assert!(max_prune(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn an_owner_has_a_namespace_and_a_name() {

@@ -122,11 +122,12 @@ impl Apply {
         ring: &KeyRing,
         progress: &Progress,
     ) -> Result<RunReport, Failure> {
-        let destination = self.destination();
+        let mut destination = self.destination();
         let emit = &mut |event: StageEvent| progress.show(&event);
         let Some(url) = &self.source.url else {
             // Objects that come without a revision, and whose provenance nobody knows.
-            let rendered = stream::read(self.file.as_deref())?;
+            let (rendered, lost) = stream::read_whole(self.file.as_deref())?;
+            destination.apply.guards.partly_read = lost;
             let (decrypt, set) = afterbay_pipeline::piped(rendered, ring, &options, emit).await?;
             return match afterbay_pipeline::apply(set, &destination, emit).await {
                 Ok(apply) => Ok(RunReport { decrypt, apply }),

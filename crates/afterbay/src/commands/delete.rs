@@ -2,11 +2,11 @@
 
 use std::io;
 
-use afterbay_apply::{ApplyOptions, FIELD_MANAGER, Mode};
+use afterbay_apply::{ApplyOptions, FIELD_MANAGER, Guards, Mode};
 use afterbay_pipeline::{RunError, Stage, StageEvent};
 use clap::Args;
 
-use crate::arguments::{ClusterArguments, InventoryArguments};
+use crate::arguments::{ClusterArguments, InventoryArguments, own_namespace};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::progress::{Progress, Verbosity};
@@ -58,6 +58,10 @@ impl Delete {
         let options = ApplyOptions {
             field_manager,
             mode: if dry_run { Mode::DryRun } else { Mode::Write },
+            guards: Guards {
+                own_namespace: own_namespace(),
+                ..Guards::default()
+            },
             ..ApplyOptions::default()
         };
         progress.show(&StageEvent::Started(Stage::Apply));
