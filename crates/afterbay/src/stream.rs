@@ -144,7 +144,10 @@ pub(crate) fn write(
             head.push('\n');
         }
     }
-    let _ = writeln!(head, "{OBJECTS}{}", nodes.len());
+    // Without a revision it is a build of a directory, and what kustomize prints to the byte.
+    if !head.is_empty() {
+        let _ = writeln!(head, "{OBJECTS}{}", nodes.len());
+    }
     out.write_all(head.as_bytes())
         .and_then(|()| out.write_all(yaml::emit_sorted(nodes.iter().map(AsRef::as_ref)).as_bytes()))
         .context("standard output")
