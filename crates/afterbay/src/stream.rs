@@ -127,7 +127,8 @@ fn assume_sealed(object: Object) -> Result<Object, ObjectError> {
     })
 }
 
-/// Prints objects, masked where plaintext may not be shown; `hide` says how much of an object then.
+/// Prints objects behind a head that says which revision they are of and how many, for the next command of a pipe.
+/// They are masked where plaintext may not be shown; `hide` says how much of an object then.
 pub(crate) fn write(
     objects: &[Object],
     revision: &Revision,
@@ -135,7 +136,6 @@ pub(crate) fn write(
     hide: impl Fn(&Object) -> Hide,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let nodes = shown(objects, reveal, hide);
     let mut head = String::new();
     for (mark, value) in [(REFERENCE, &revision.reference), (COMMIT, &revision.commit)] {
         if let Some(value) = value {
@@ -144,12 +144,20 @@ pub(crate) fn write(
             head.push('\n');
         }
     }
-    // Without a revision it is a build of a directory, and what kustomize prints to the byte.
-    if !head.is_empty() {
-        let _ = writeln!(head, "{OBJECTS}{}", nodes.len());
-    }
-    out.write_all(head.as_bytes())
-        .and_then(|()| out.write_all(yaml::emit_sorted(nodes.iter().map(AsRef::as_ref)).as_bytes()))
+    let _ = writeln!(head, "{OBJECTS}{}", objects.len());
+    out.write_all(head.as_bytes()).context("standard output")?;
+    write_bare(objects, reveal, hide, out)
+}
+
+/// The same without a head: what kustomize prints, to the byte.
+pub(crate) fn write_bare(
+    objects: &[Object],
+    reveal: Reveal,
+    hide: impl Fn(&Object) -> Hide,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let nodes = shown(objects, reveal, hide);
+    out.write_all(yaml::emit_sorted(nodes.iter().map(AsRef::as_ref)).as_bytes())
         .context("standard output")
 }
 

@@ -257,7 +257,7 @@ fn sources(scenario: &Scenario, guarded: &Guarded<'_>, key: &AgeKey) -> anyhow::
         (&url, "main", "kept.yaml", 11, &["kept.yaml", "directory"]),
         (&url, "main", "../..", 2, &["../.."]),
         (&url, "main", "/etc", 11, &["etc", "no such"]),
-        (&url, "main", "apps/empty", 14, &["apps/empty", "afterbay delete"]),
+        (&url, "main", "apps/empty", 14, &["apps/empty", "--consent"]),
     ];
     let mut failures = Vec::new();
     for (url, reference, path, code, says) in cases {

@@ -164,6 +164,9 @@ impl Render {
         match (explanation, self.output) {
             (Some(explanation), Form::Yaml) => explanation::write_text(&explanation, out)?,
             (Some(explanation), Form::Json) => explanation::write_json(&explanation, out)?,
+            (None, Form::Yaml) if self.directory.is_some() => {
+                stream::write_bare(&rendered.objects, reveal, hide, out)?;
+            }
             (None, Form::Yaml) => {
                 stream::write(&rendered.objects, &rendered.revision, reveal, hide, out)?;
             }

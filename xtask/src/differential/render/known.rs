@@ -67,15 +67,35 @@ pub(super) fn reason(difference: &Difference, builds: &Builds) -> Option<&'stati
         .find_map(|(part, reason)| said.contains(part).then_some(*reason))
 }
 
-/// Whether nothing differs but the quotes of names.
+/// Whether nothing differs but names that read as a number, which one writes as the number and the other as the text.
 fn is_unquoted_name(theirs: &[u8], ours: &[u8]) -> bool {
     let [theirs, ours] = [theirs, ours].map(String::from_utf8_lossy);
-    let unquoted = |line: &str| line.replace('"', "");
     theirs.lines().count() == ours.lines().count()
-        && theirs.lines().zip(ours.lines()).all(|(theirs, ours)| {
-            let is_name = theirs.trim_start().trim_start_matches("- ").starts_with("name: ");
-            theirs == ours || (is_name && theirs == unquoted(ours))
-        })
+        && theirs
+            .lines()
+            .zip(ours.lines())
+            .all(|(theirs, ours)| theirs == ours || is_same_number(theirs, ours))
+}
+
+fn is_same_number(theirs: &str, ours: &str) -> bool {
+    let name = |line: &str| {
+        let (before, name) = line.split_once("name: ")?;
+        before
+            .trim_matches([' ', '-'])
+            .is_empty()
+            .then(|| name.to_owned())
+    };
+    let (Some(theirs), Some(ours)) = (name(theirs), name(ours)) else {
+        return false;
+    };
+    let ours = ours.trim_matches('"');
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16)
+            .ok()
+            .map(|number| number.to_string()),
+        None => text.parse::<f64>().ok().map(|number| number.to_string()),
+    };
+    theirs == ours || (number(&theirs).is_some() && number(&theirs) == number(ours))
 }
 
 #[cfg(test)]
@@ -87,6 +107,8 @@ mod tests {
         let theirs = b"metadata:\n  name: 53\n";
         assert!(is_unquoted_name(theirs, b"metadata:\n  name: \"53\"\n"));
         assert!(is_unquoted_name(b"env:\n- name: 53\n", b"env:\n- name: \"53\"\n"));
+        assert!(is_unquoted_name(b"  name: 31\n", b"  name: \"0x1F\"\n"));
+        assert!(is_unquoted_name(b"  name: 1\n", b"  name: \"1.0\"\n"));
         assert!(!is_unquoted_name(theirs, b"metadata:\n  name: \"54\"\n"));
         assert!(!is_unquoted_name(b"data:\n  a: 53\n", b"data:\n  a: \"53\"\n"));
     }
