@@ -202,6 +202,11 @@ impl Accumulator {
                     return Ok(());
                 };
                 resource.inherit(old);
+                if resource.id().key() != old.id().key() {
+                    return Err(Refused::Because(format!(
+                        "{name} was given another kind by now, so it cannot be merged or replaced"
+                    )));
+                }
                 if behavior == Behavior::Merge {
                     resource.take_data(old)?;
                     if old.source.origin.is_some() {

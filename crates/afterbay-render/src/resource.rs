@@ -1,5 +1,6 @@
 //! An object on its way through the build, with the identities it had before.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use afterbay_manifest::{Gvk, Node, Object, ObjectError, ObjectRef, Origin, Position, Spelling, Value};
@@ -113,21 +114,25 @@ impl Resource {
 
     /// Reads the identity again, after the body was changed.
     pub(crate) fn refresh(&mut self) {
+        // A patch may write a name that is a number without quotes: kustomize goes by how it is spelled.
         let text = |keys: &[&str]| {
             let node = self.body.at(keys)?;
-            node.as_plain_str().filter(|text| !text.is_empty())
+            let is_known = node.provenance.is_plain() && !node.is_null();
+            node.expose_spelling().filter(|text| is_known && !text.is_empty())
         };
-        let (api_version, kind) = (text(&["apiVersion"]).unwrap_or(""), text(&["kind"]).unwrap_or(""));
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let api_version = text(&["apiVersion"]).unwrap_or_default();
+        let kind = text(&["kind"]).unwrap_or_default();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
         if self.gvk.kind != kind || self.gvk.group != group || self.gvk.version != version {
-            self.gvk = Gvk::new(api_version, kind);
+            self.gvk = Gvk::new(&api_version, &kind);
         }
-        let (name, namespace) = (text(&["metadata", "name"]), text(&["metadata", "namespace"]));
-        if self.name != name.unwrap_or("") {
-            self.name = name.unwrap_or("").to_owned();
+        let name = text(&["metadata", "name"]).unwrap_or_default();
+        if self.name != name {
+            self.name = name.into_owned();
         }
-        if self.namespace.as_deref() != namespace {
-            self.namespace = namespace.map(str::to_owned);
+        let namespace = text(&["metadata", "namespace"]);
+        if self.namespace.as_deref() != namespace.as_deref() {
+            self.namespace = namespace.map(Cow::into_owned);
         }
     }
 

@@ -289,6 +289,8 @@ impl Layer<'_> {
                 }
             },
         );
+        // Any field may have been a name.
+        gathered.is_renamed = true;
     }
 
     fn labels(&self, gathered: &mut Accumulator, errors: &mut Vec<RenderError>) {

@@ -195,5 +195,5 @@ fn opened_files_are_built_like_plain_ones() {
         "replacements-by-path",
     ];
     assert_eq!(refused, configured.map(str::to_owned).into());
-    assert_eq!(equal, 55);
+    assert_eq!(equal, 56);
 }
