@@ -1,6 +1,7 @@
 //! The scenarios, one file each; `cargo xtask e2e` runs them.
 
 mod applies_a_revision;
+mod builds_sealed_overlays_as_kustomize;
 mod changes_only_what_changed;
 mod controls_of_single_objects;
 mod converges_after_sigkill;
@@ -51,6 +52,10 @@ const CASES: &[Case] = &[
     ("applies_a_revision", applies_a_revision::run),
     ("controls_of_single_objects", controls_of_single_objects::run),
     ("takes_over_from_kubectl", takes_over_from_kubectl::run),
+    (
+        "builds_sealed_overlays_as_kustomize",
+        builds_sealed_overlays_as_kustomize::run,
+    ),
     ("converges_after_sigkill", converges_after_sigkill::run),
     ("decrypts_eyaml", decrypts_eyaml::run),
     ("decrypts_with_age", decrypts_with_age::run),
