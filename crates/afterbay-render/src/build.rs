@@ -6,7 +6,7 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use afterbay_manifest::{FileTree, Mapping, Node, Object, Place, RenderedSet, Revision, TreePath, Warning};
 
@@ -185,7 +185,18 @@ pub(crate) struct Build<'a> {
     explanation: Explanation,
 }
 
-static BUILT_IN: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::built_in().clone()));
+/// Which lists merge, for the patches of a build. The built-in schema is not read before a patch asks for it.
+#[derive(Clone)]
+pub(crate) struct Merging(Option<Arc<Schema>>);
+
+impl Merging {
+    pub(crate) fn schema(&self) -> &Schema {
+        match &self.0 {
+            Some(schema) => schema,
+            None => Schema::built_in(),
+        }
+    }
+}
 
 impl<'a> Build<'a> {
     /// One of a part of a tree, for which nothing is kept.
@@ -247,8 +258,8 @@ impl<'a> Build<'a> {
                 layer.conflict(gathered.config.merge(&left), "components", &mut self.errors);
             }
         }
-        let schema = self.schema();
-        layer.transform(&mut gathered, &schema, &mut self.errors);
+        let merging = self.merging();
+        layer.transform(&mut gathered, &merging, &mut self.errors);
         self.run_transformers(&mut gathered, target, &layer);
         layer.declare_variables(&mut gathered, &mut self.errors);
         self.asked_schema |= gathered.is_merged;
@@ -277,8 +288,8 @@ impl<'a> Build<'a> {
     }
 
     /// Which lists merge, for the patches of this build.
-    pub(crate) fn schema(&self) -> Arc<Schema> {
-        self.schema.clone().unwrap_or_else(|| BUILT_IN.clone())
+    pub(crate) fn merging(&self) -> Merging {
+        Merging(self.schema.clone())
     }
 
     /// Adds what files and bases hold. `by` is the kustomization file, if there is one.

@@ -2,7 +2,6 @@
 //!
 //! The builtin table is `data/fieldspecs.tsv`; `data/README.md` says where it comes from.
 
-use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
 use crate::fieldspec::{self, FieldSpec, Selector};
@@ -140,9 +139,10 @@ impl Specs {
     /// kustomize sorts by kind after every merge.
     pub(crate) fn sort(&mut self) {
         for list in self.lists() {
-            list.sort_by(|a, b| compare(&a.selector, &b.selector));
+            list.sort_by_cached_key(|spec| rank(&spec.selector));
         }
-        self.name_reference.sort_by(|a, b| compare(&a.target, &b.target));
+        self.name_reference
+            .sort_by_cached_key(|reference| rank(&reference.target));
     }
 }
 
@@ -233,20 +233,17 @@ pub(crate) fn sort_text(group: &str, version: &str, kind: &str) -> String {
     [or(group, "~G"), or(version, "~V"), or(kind, "~K")].join("_")
 }
 
-fn compare(a: &Selector, b: &Selector) -> Ordering {
-    let rank = |kind: &str| {
-        let first = ORDER_FIRST.iter().position(|known| *known == kind);
-        let last = ORDER_LAST.iter().position(|known| *known == kind);
-        match (first, last) {
-            (Some(index), _) => (0, index),
-            (None, None) => (1, 0),
-            (None, Some(index)) => (2, index),
-        }
+/// By what specs are sorted: the rank of the kind, then group, version and kind as text.
+fn rank(selector: &Selector) -> (usize, usize, String) {
+    let Selector { group, version, kind } = selector;
+    let first = ORDER_FIRST.iter().position(|known| known == kind);
+    let last = ORDER_LAST.iter().position(|known| known == kind);
+    let (part, index) = match (first, last) {
+        (Some(index), _) => (0, index),
+        (None, None) => (1, 0),
+        (None, Some(index)) => (2, index),
     };
-    let text = |of: &Selector| sort_text(&of.group, &of.version, &of.kind);
-    rank(&a.kind)
-        .cmp(&rank(&b.kind))
-        .then_with(|| text(a).cmp(&text(b)))
+    (part, index, sort_text(group, version, kind))
 }
 
 #[cfg(test)]

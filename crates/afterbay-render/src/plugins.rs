@@ -224,12 +224,12 @@ impl Build<'_> {
         target: &Target,
         layer: &Layer<'_>,
     ) {
-        let schema = self.schema();
+        let merging = self.merging();
         for resource in self.layer_configurations(&target.transformers, layer, "transformers") {
             let configuration = Configuration::of(&resource);
             let errors = &mut self.errors;
             let mut watch = layer.watch(gathered);
-            changed::transform(&configuration, layer.files, &schema, gathered, errors);
+            changed::transform(&configuration, layer.files, merging.schema(), gathered, errors);
             gathered.resources.iter_mut().for_each(Resource::settle);
             gathered.changed();
             layer.remember(gathered, || configuration.note());
@@ -245,7 +245,7 @@ impl Build<'_> {
                 .map(|resource| resource.body.clone())
                 .collect();
             let errors = &mut self.errors;
-            changed::transform(&configuration, layer.files, &schema, gathered, errors);
+            changed::transform(&configuration, layer.files, merging.schema(), gathered, errors);
             let is_same = before.len() == gathered.resources.len()
                 && before
                     .iter()

@@ -5,14 +5,12 @@
 //! that `commonLabels` of the base had made. It is what the program does, so it is done here: the nodes added together carry
 //! a mark, and after every step the places of a mark are brought in line.
 
-use std::collections::BTreeMap;
-
 use afterbay_manifest::{KeyPath, Node, Position, Segment, Spelling, Value};
 
-/// The marks of an object with the value that their places had after the last step.
+/// The marks of an object, in order, with the value that their places had after the last step. They are few.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
-    last: BTreeMap<u32, Group>,
+    last: Vec<Group>,
     next: u32,
 }
 
@@ -65,7 +63,7 @@ impl Shared {
         if self.is_empty() {
             return;
         }
-        for group in self.last.values() {
+        for group in &self.last {
             let changed = group
                 .paths
                 .iter()
@@ -101,18 +99,58 @@ impl Shared {
 
     /// Looks up where the marks stand now.
     fn record(&mut self, body: &Node) {
-        let mut found: BTreeMap<u32, Group> = BTreeMap::new();
-        body.leaves(&mut |path, node| {
-            if let Some(mark) = mark_of(node) {
-                let group = found.entry(mark).or_insert_with(|| Group {
-                    value: node.clone(),
-                    paths: Vec::new(),
-                });
-                group.paths.push(path.clone());
-            }
-        });
-        found.retain(|_, group| group.paths.len() > 1);
+        let mut found = Vec::new();
+        find_marked(body, &mut Vec::new(), &mut found);
+        found.retain(|group| group.paths.len() > 1);
+        found.sort_by_key(|group| mark_of(&group.value));
+        found.shrink_to_fit();
         self.last = found;
+    }
+}
+
+/// One step down, which is written as a path only where a mark is found.
+#[derive(Clone, Copy)]
+enum Step<'n> {
+    Key(&'n str),
+    Index(usize),
+}
+
+fn find_marked<'n>(node: &'n Node, steps: &mut Vec<Step<'n>>, found: &mut Vec<Group>) {
+    match &node.value {
+        Value::Mapping(entries) if !entries.is_empty() => {
+            for (key, entry) in entries {
+                steps.push(Step::Key(key));
+                find_marked(entry, steps, found);
+                steps.pop();
+            }
+        }
+        Value::Sequence(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                steps.push(Step::Index(index));
+                find_marked(item, steps, found);
+                steps.pop();
+            }
+        }
+        _ => {
+            let mark = mark_of(node);
+            if mark.is_none() {
+                return;
+            }
+            let mut path = KeyPath::root();
+            for step in steps.iter() {
+                path.push(match step {
+                    Step::Key(key) => Segment::Key((*key).into()),
+                    Step::Index(index) => Segment::Index(*index),
+                });
+            }
+            match found.iter_mut().find(|group| mark_of(&group.value) == mark) {
+                Some(group) => group.paths.push(path),
+                None => found.push(Group {
+                    value: node.clone(),
+                    paths: vec![path],
+                }),
+            }
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use afterbay_manifest::{Place, Position};
 
 use crate::accumulate::Accumulator;
 use crate::affixes::{self, End};
+use crate::build::Merging;
 use crate::build_metadata::{self, Note};
 use crate::config::{Config, Specs};
 use crate::error::RenderError;
 use crate::explain::{Change, Watch};
 use crate::kustomization::Kustomization;
 use crate::loads::Files;
-use crate::merge::Schema;
 use crate::namespace::{Namespace, Subjects};
 use crate::patches::Patcher;
 use crate::resource::Resource;
@@ -140,12 +140,12 @@ impl Layer<'_> {
     pub(crate) fn transform(
         &self,
         gathered: &mut Accumulator,
-        schema: &Schema,
+        merging: &Merging,
         errors: &mut Vec<RenderError>,
     ) {
         let config = gathered.config.clone();
         let (specs, all) = (config.specs(), self.kustomization);
-        self.patches(gathered, schema, errors);
+        self.patches(gathered, merging, errors);
         if let Some(namespace) = &all.namespace {
             let namespace_of = Namespace {
                 name: &namespace.text,
@@ -201,7 +201,7 @@ impl Layer<'_> {
             );
         }
         for entry in &all.patches_json6902 {
-            let patcher = self.patcher("patchesJson6902", entry.position, schema);
+            let patcher = self.patcher("patchesJson6902", entry.position, merging);
             let mut watch = self.watch(gathered);
             errors.extend(patcher.json(entry, gathered).err());
             self.remember(gathered, || self.note("PatchJson6902Transformer"));
@@ -231,20 +231,20 @@ impl Layer<'_> {
         self.replacements(gathered, errors);
     }
 
-    fn patcher<'p>(&'p self, step: &'static str, position: Position, schema: &'p Schema) -> Patcher<'p> {
+    fn patcher<'p>(&'p self, step: &'static str, position: Position, merging: &'p Merging) -> Patcher<'p> {
         Patcher {
             files: self.files,
-            schema,
+            schema: merging.schema(),
             step,
             place: self.place(position),
         }
     }
 
     /// Those that come before everything else.
-    fn patches(&self, gathered: &mut Accumulator, schema: &Schema, errors: &mut Vec<RenderError>) {
+    fn patches(&self, gathered: &mut Accumulator, merging: &Merging, errors: &mut Vec<RenderError>) {
         let all = self.kustomization;
         if let Some(first) = all.patches_strategic_merge.first() {
-            let patcher = self.patcher("patchesStrategicMerge", first.position, schema);
+            let patcher = self.patcher("patchesStrategicMerge", first.position, merging);
             let texts: Vec<String> = all
                 .patches_strategic_merge
                 .iter()
@@ -262,7 +262,7 @@ impl Layer<'_> {
             self.remember(gathered, || self.note("PatchStrategicMergeTransformer"));
         }
         for entry in &all.patches {
-            let patcher = self.patcher("patches", entry.position, schema);
+            let patcher = self.patcher("patches", entry.position, merging);
             let mut watch = self.watch(gathered);
             errors.extend(patcher.patch(entry, gathered).err());
             self.remember(gathered, || self.note("PatchTransformer"));

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
 
 use afterbay_manifest::yaml::Table;
@@ -22,6 +22,9 @@ use crate::output::{self, Format};
 
 /// The most a stream may hold, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
+
+/// How much is written at once, in bytes.
+const BUFFER: usize = 64 << 10;
 
 /// Comment lines at the top that carry the revision.
 const REFERENCE: &str = "# afterbay.reference: ";
@@ -157,8 +160,15 @@ pub(crate) fn write_bare(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let nodes = shown(objects, reveal, hide);
-    out.write_all(yaml::emit_sorted(nodes.iter().map(AsRef::as_ref)).as_bytes())
-        .context("standard output")
+    // One object at a time: the text of all of them is as large as they are.
+    let mut out = BufWriter::with_capacity(BUFFER, out);
+    let written = nodes.iter().enumerate().try_for_each(|(index, node)| {
+        if index > 0 {
+            out.write_all(b"---\n")?;
+        }
+        out.write_all(yaml::emit_sorted([node.as_ref()]).as_bytes())
+    });
+    written.and_then(|()| out.flush()).context("standard output")
 }
 
 /// Prints objects as one List, which `kubectl` and every later stage read; masked in the same way.

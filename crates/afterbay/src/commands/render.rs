@@ -148,6 +148,8 @@ impl Render {
         piped
             .confine(&rendered.objects, &allowed)
             .map_err(RunError::from)?;
+        // Objects hold what they need of it.
+        drop((tree, piped));
         let reveal = if self.reveal {
             Reveal::Everywhere
         } else {
