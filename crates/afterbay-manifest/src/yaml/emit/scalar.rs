@@ -45,6 +45,9 @@ fn obstacles(text: &str, flavor: Flavor) -> Obstacles {
             ..Obstacles::default()
         };
     }
+    if is_ordinary(text) {
+        return Obstacles::default();
+    }
     let mut found = Obstacles {
         plain: is_marked(text),
         ..Obstacles::default()
@@ -76,6 +79,14 @@ fn obstacles(text: &str, flavor: Flavor) -> Obstacles {
         previous = c;
     }
     found
+}
+
+/// Whether a text is of the kind that most are: one line of letters, digits and what stands in names, which nothing hinders.
+fn is_ordinary(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b'-'))
 }
 
 /// Whether a plain text would be taken for something else because of an indicator in it.
