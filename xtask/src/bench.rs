@@ -3,7 +3,9 @@
 mod apply;
 mod decrypt;
 mod input;
+mod manifests;
 mod measure;
+mod render;
 mod requests;
 mod single;
 mod slow_kms;
@@ -21,7 +23,7 @@ pub(crate) use measure::child as measure;
 /// One figure, beside that of a peer.
 struct Figure {
     /// Name of the benchmark.
-    name: &'static str,
+    name: String,
     /// What was measured; the unit is its ending.
     metric: String,
     value: f64,
@@ -46,8 +48,11 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
         figures.extend(single::run()?);
         figures.extend(slow_kms::run()?);
     }
+    if matches!(flags.name, None | Some(BenchName::Render)) {
+        figures.extend(render::run(flags.slow_peers)?);
+    }
     // What is unchanged has been applied before, so both are always run; the name says which is shown.
-    if flags.name != Some(BenchName::Decrypt) {
+    if !matches!(flags.name, Some(BenchName::Decrypt | BenchName::Render)) {
         let only = match flags.name {
             Some(BenchName::ApplyCold) => Some(apply::COLD_NAME),
             Some(BenchName::ApplyUnchanged) => Some(apply::UNCHANGED_NAME),
@@ -86,9 +91,9 @@ fn binary() -> anyhow::Result<PathBuf> {
 }
 
 impl Figure {
-    fn new(name: &'static str, metric: &str, value: f64) -> Self {
+    fn new(name: &str, metric: &str, value: f64) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             metric: metric.to_owned(),
             value,
             peer: None,
@@ -118,7 +123,7 @@ fn rounded(value: f64) -> f64 {
 
 fn table(figures: &[Figure]) {
     println!(
-        "\n{:<22} {:<28} {:>10}  {:>10}  {:>7}  peer",
+        "\n{:<23} {:<28} {:>10}  {:>10}  {:>7}  peer",
         "name", "metric", "value", "peer value", "ratio"
     );
     for figure in figures {
@@ -134,7 +139,7 @@ fn table(figures: &[Figure]) {
             },
         );
         let line = format!(
-            "{:<22} {:<28} {:>10.3}  {value:>10}  {ratio:>7}  {name}",
+            "{:<23} {:<28} {:>10.3}  {value:>10}  {ratio:>7}  {name}",
             figure.name, figure.metric, figure.value
         );
         println!("{}", line.trim_end());

@@ -51,6 +51,10 @@ pub(crate) struct Bench {
     /// One JSON object a line: name, metric, value, peer, peer value
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Run peers that take minutes as well: kustomize on 5,000 objects
+    #[arg(long)]
+    pub(crate) slow_peers: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,6 +69,8 @@ pub(crate) enum BenchName {
     /// Applying them again with nothing changed
     #[value(name = "apply-unchanged-1000")]
     ApplyUnchanged,
+    /// Building 1 to 5,000 objects, definitions of 3 MB, and eight builds at once
+    Render,
 }
 
 #[derive(Debug, Args)]
@@ -244,6 +250,14 @@ pub(crate) struct Measure {
     /// Run it once for every file of this folder
     #[arg(long)]
     pub(crate) each: Option<PathBuf>,
+
+    /// Run it that often
+    #[arg(long, default_value_t = 1)]
+    pub(crate) times: u32,
+
+    /// Start it that often at the same time
+    #[arg(long, default_value_t = 1)]
+    pub(crate) at_once: u32,
 
     /// The program and its arguments
     #[arg(last = true, required = true)]

@@ -34,6 +34,8 @@ pub(super) struct Program {
     arguments: Vec<std::ffi::OsString>,
     stdin: Option<PathBuf>,
     each: Option<PathBuf>,
+    times: u32,
+    at_once: u32,
     environment: Vec<(&'static str, OsString)>,
 }
 
@@ -43,6 +45,8 @@ impl Program {
             arguments: arguments.into_iter().map(Into::into).collect(),
             stdin: None,
             each: None,
+            times: 1,
+            at_once: 1,
             environment: Vec::new(),
         }
     }
@@ -55,6 +59,18 @@ impl Program {
     /// Runs the program once for every file of the folder, one after another.
     pub(super) fn each(mut self, folder: &Path) -> Self {
         self.each = Some(folder.to_path_buf());
+        self
+    }
+
+    /// Runs the program that often, one after another; the cost is that of all.
+    pub(super) fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Starts it that often before it waits for the first; the memory is that of the largest.
+    pub(super) fn at_once(mut self, count: u32) -> Self {
+        self.at_once = count;
         self
     }
 
@@ -72,6 +88,8 @@ impl Program {
         if let Some(folder) = &self.each {
             command.arg("--each").arg(folder);
         }
+        command.arg("--times").arg(self.times.to_string());
+        command.arg("--at-once").arg(self.at_once.to_string());
         command.arg("--").args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let cost: Value = serde_json::from_str(&output(&mut command)?)?;
@@ -103,24 +121,29 @@ impl Program {
 pub(crate) fn child(flags: &Measure) -> anyhow::Result<()> {
     let files: Vec<Option<PathBuf>> = match &flags.each {
         Some(folder) => super::input::files(folder)?.into_iter().map(Some).collect(),
-        None => vec![None],
+        None => vec![None; flags.times as usize],
     };
     let (program, arguments) = flags.command.split_first().context("no program")?;
     let started = Instant::now();
     for file in files {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .args(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        if let Some(stdin) = &flags.stdin {
-            command.stdin(File::open(stdin)?);
+        let mut running = Vec::new();
+        for _ in 0..flags.at_once {
+            let mut command = Command::new(program);
+            command
+                .args(arguments)
+                .args(&file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
+            if let Some(stdin) = &flags.stdin {
+                command.stdin(File::open(stdin)?);
+            }
+            let started = command.spawn();
+            running.push(started.with_context(|| format!("cannot start {}", program.display()))?);
         }
-        let status = command
-            .status()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        ensure!(status.success(), "{} ended with {status}", program.display());
+        for mut child in running {
+            let status = child.wait()?;
+            ensure!(status.success(), "{} ended with {status}", program.display());
+        }
     }
     let wall_s = started.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
