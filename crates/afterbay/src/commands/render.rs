@@ -166,7 +166,8 @@ impl Render {
         match (explanation, self.output) {
             (Some(explanation), Form::Yaml) => explanation::write_text(&explanation, out)?,
             (Some(explanation), Form::Json) => explanation::write_json(&explanation, out)?,
-            (None, Form::Yaml) if self.directory.is_some() => {
+            // Without a revision nothing is due but what kustomize prints.
+            (None, Form::Yaml) if rendered.revision == Revision::UNKNOWN => {
                 stream::write_bare(&rendered.objects, reveal, hide, out)?;
             }
             (None, Form::Yaml) => {
