@@ -24,6 +24,7 @@ pub(crate) fn refusal(
         object: object.clone(),
         path: path.clone(),
         from,
+        by: None,
     })
 }
 

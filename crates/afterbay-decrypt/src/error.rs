@@ -118,10 +118,10 @@ pub enum DecryptError {
     },
     /// An opened value ended where everyone can read it.
     #[error(
-        "{place}: {object}: {path} holds what was opened from {}; an opened value may stand only under data or \
+        "{place}: {object}: {path} holds what was opened from {}{}; an opened value may stand only under data or \
          stringData of a v1 Secret, or at the kind and key path where its own file declares it; put it in a \
          Secret, or let the operator allow it (--allow-opened-in {}:{path})",
-        sources(from), object.gvk.kind
+        sources(from), cause(by.as_deref()), object.gvk.kind
     )]
     Unconfined {
         /// The object's place.
@@ -132,6 +132,8 @@ pub enum DecryptError {
         path: KeyPath,
         /// What the value was made from.
         from: Vec<Sealed>,
+        /// What put it there, where that was found out ([`DecryptErrors::blame`]).
+        by: Option<String>,
     },
     /// What opened is no object any more.
     #[error(transparent)]
@@ -295,6 +297,21 @@ impl DecryptErrors {
             .collect()
     }
 
+    /// Whether an opened value ended where everyone can read it.
+    pub fn has_strayed(&self) -> bool {
+        let mut errors = self.0.iter();
+        errors.any(|error| matches!(error, DecryptError::Unconfined { .. }))
+    }
+
+    /// Says of each value that strayed what put it there, as far as `cause` knows: the step of the build and its place.
+    pub fn blame(&mut self, cause: impl Fn(&ObjectRef, &KeyPath) -> Option<String>) {
+        for error in &mut self.0 {
+            if let DecryptError::Unconfined { object, path, by, .. } = error {
+                *by = cause(object, path);
+            }
+        }
+    }
+
     /// The value if nothing went wrong.
     pub(crate) fn check<T>(errors: Vec<DecryptError>, value: T) -> Result<T, Self> {
         if errors.is_empty() {
@@ -313,6 +330,10 @@ impl fmt::Display for DecryptErrors {
         }
         Ok(())
     }
+}
+
+fn cause(by: Option<&str>) -> String {
+    by.map_or_else(String::new, |by| format!(", put there by {by}"))
 }
 
 /// The keys tried with their reasons, one a line.

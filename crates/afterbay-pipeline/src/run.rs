@@ -54,7 +54,9 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
         Stage::Render,
         format!("{} objects", rendered.0.objects.len()),
     );
-    conclude(rendered, opened, ring, &build.decrypt, emit).await
+    let explain = || afterbay_render::explanation(&tree, &build.path, afterbay_render::Options::default());
+    let concluded = conclude(rendered, opened, ring, &build.decrypt, emit).await;
+    concluded.map_err(|error| error.blame(explain))
 }
 
 /// The same for objects from a pipe, which nobody here has opened.

@@ -68,6 +68,11 @@ pub fn render_with(
     }
 }
 
+/// What made and changed each object, as far as the build comes. It takes more time and memory than the build.
+pub fn explanation(tree: &FileTree, path: &TreePath, options: Options) -> Explanation {
+    build(tree, path, Revision::UNKNOWN, options, true).2
+}
+
 /// The same, and what made and changed each of its objects. It takes more time and memory.
 pub fn explain(
     tree: &FileTree,

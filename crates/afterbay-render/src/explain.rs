@@ -5,6 +5,7 @@
 //! are named, values never.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use afterbay_manifest::{KeyPath, Node, ObjectRef, Origin, Place, Segment, TreePath, Value};
@@ -19,6 +20,42 @@ pub struct Explanation {
     pub objects: Vec<Explained>,
     /// What was there and did not come out; the last change is what removed it.
     pub removed: Vec<Explained>,
+}
+
+impl Explanation {
+    /// What gave a field of an object its value, with its place: the last step that changed the field, or the kind of the object,
+    /// or the generator that made it. `None` for what an object had in its file.
+    pub fn cause(&self, object: &ObjectRef, path: &KeyPath) -> Option<String> {
+        let explained = self
+            .objects
+            .iter()
+            .find(|explained| explained.object == *object)?;
+        let last = |path: &KeyPath| {
+            let mut changes = explained.changes.iter().rev();
+            changes.find(|change| change.fields.iter().any(|field| is_at_or_above(field, path)))
+        };
+        let change = last(path).or_else(|| last(&KeyPath::of_keys(["kind"])));
+        match (change, &explained.source) {
+            (Some(change), _) => Some(change.to_string()),
+            (None, Source::Generator { generator, place, .. }) => Some(format!("{generator} ({place})")),
+            (None, Source::File(_)) => None,
+        }
+    }
+}
+
+fn is_at_or_above(field: &KeyPath, path: &KeyPath) -> bool {
+    path.segments().starts_with(field.segments())
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.step)?;
+        match (&self.place, &self.file) {
+            (Some(place), Some(file)) => write!(f, " ({place}, {file})"),
+            (Some(place), None) => write!(f, " ({place})"),
+            (None, _) => Ok(()),
+        }
+    }
 }
 
 /// One object.
@@ -232,7 +269,7 @@ fn compare(before: &Node, after: &Node, at: &KeyPath, found: &mut Vec<KeyPath>) 
                 compare(before, after, &at, found);
             }
         }
-        (old, new) if old == new => {}
+        (old, new) if old == new && before.provenance == after.provenance => {}
         _ => found.push(at.clone()),
     }
 }

@@ -77,7 +77,7 @@ mod tests;
 mod transform;
 mod vars;
 
-pub use build::{Options, Order, attempt, explain, render, render_with};
+pub use build::{Options, Order, attempt, explain, explanation, render, render_with};
 pub use error::{RenderError, RenderErrors, UnsupportedField};
 pub use explain::{Change, Explained, Explanation, Source, differences};
 pub use kustomization::FILE_NAMES as KUSTOMIZATION_FILES;

@@ -145,9 +145,11 @@ impl Render {
             let comparison = verification::compare(program, directory, self.order, &rendered)?;
             return self.verified(&comparison);
         }
-        piped
-            .confine(&rendered.objects, &allowed)
-            .map_err(RunError::from)?;
+        piped.confine(&rendered.objects, &allowed).map_err(|mut errors| {
+            let explanation = afterbay_render::explanation(&tree, &path, options);
+            errors.blame(|object, path| explanation.cause(object, path));
+            RunError::from(errors)
+        })?;
         // Objects hold what they need of it.
         drop((tree, piped));
         let reveal = if self.reveal {

@@ -8,6 +8,7 @@ use afterbay_decrypt::{PlacePattern, mark_opened};
 use afterbay_manifest::{FileTree, Object, Revision, TreePath, yaml};
 
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, annotations: {note: hello}}\ntype: Opaque\nstringData: {a: canary}\n";
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, args: [$(V)]}]}\n";
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: canary}\n";
 
 fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
@@ -16,6 +17,7 @@ fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
         ("a.env", "A=canary\n"),
         ("broken.yaml", "a: [canary\n"),
         ("secret.yaml", SECRET),
+        ("pod.yaml", POD),
         ("cm.yaml", CONFIG_MAP),
         (
             "other.yaml",
@@ -34,7 +36,12 @@ fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
     let texts = match afterbay_render::render(&tree, &TreePath::root(), Revision::UNKNOWN) {
         Ok(set) => match piped.confine(&set.objects, &allowed) {
             Ok(()) => Vec::new(),
-            Err(errors) => errors.0.iter().map(ToString::to_string).collect(),
+            Err(mut errors) => {
+                let options = afterbay_render::Options::default();
+                let explanation = afterbay_render::explanation(&tree, &TreePath::root(), options);
+                errors.blame(|object, path| explanation.cause(object, path));
+                errors.0.iter().map(ToString::to_string).collect()
+            }
         },
         Err(errors) => vec![errors.to_string()],
     };
@@ -58,14 +65,18 @@ fn what_is_carried_to_another_object_is_refused_unless_it_is_allowed_there() {
         "configMapGenerator:\n- {name: g, envs: [a.env], options: {disableNameSuffixHash: true}}\n";
     assert_eq!(
         build(generated, &[]),
-        ["kustomization.yaml:2:3: ConfigMap/g: data.A holds what was opened from a.env"]
+        [
+            "kustomization.yaml:2:3: ConfigMap/g: data.A holds what was opened from a.env, put there by configMapGenerator (kustomization.yaml:2:3)"
+        ]
     );
     assert_eq!(build(generated, &["ConfigMap:data.A"]), Vec::<String>::new());
     let replaced = "resources: [secret.yaml, other.yaml]\nreplacements:\n- source: {kind: Secret, fieldPath: stringData.a}\n  targets:\n  \
                     - {select: {kind: ConfigMap}, fieldPaths: [data.a]}\n";
     assert_eq!(
         build(replaced, &[]),
-        ["other.yaml:1:1: ConfigMap/d: data.a holds what was opened from secret.yaml (stringData.a)"]
+        [
+            "other.yaml:1:1: ConfigMap/d: data.a holds what was opened from secret.yaml (stringData.a), put there by replacements (kustomization.yaml:2:1)"
+        ]
     );
 }
 
@@ -96,10 +107,21 @@ fn what_is_carried_inside_its_own_object_is_refused() {
         assert_eq!(
             build(&kustomization, &[]),
             [format!(
-                "secret.yaml:1:1: {place} holds what was opened from secret.yaml (stringData.a)"
+                "secret.yaml:1:1: {place} holds what was opened from secret.yaml (stringData.a), put there by patches (kustomization.yaml:3:3)"
             )]
         );
     }
+}
+
+#[test]
+fn what_a_variable_carries_into_an_argument_is_refused() {
+    let vars = "resources: [secret.yaml, pod.yaml]\nvars: [{name: V, objref: {apiVersion: v1, kind: Secret, name: s}, fieldref: {fieldPath: stringData.a}}]\n";
+    assert_eq!(
+        build(vars, &[]),
+        [
+            "pod.yaml:1:1: Pod/p: spec.containers[0].args[0] holds what was opened from secret.yaml (stringData.a), put there by vars"
+        ]
+    );
 }
 
 #[test]
