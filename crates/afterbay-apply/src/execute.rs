@@ -65,6 +65,13 @@ pub struct ApplyFailure {
     pub wrote: Wrote,
 }
 
+impl ApplyFailure {
+    /// Whether another run holds the inventory, so that nothing was written.
+    pub fn is_locked(&self) -> bool {
+        self.wrote == Wrote::Nothing && self.errors.is_locked()
+    }
+}
+
 impl fmt::Display for ApplyFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.errors.fmt(f)

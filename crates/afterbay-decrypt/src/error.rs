@@ -297,18 +297,24 @@ impl DecryptErrors {
             .collect()
     }
 
-    /// Whether an opened value ended where everyone can read it.
-    pub fn has_strayed(&self) -> bool {
-        let mut errors = self.0.iter();
-        errors.any(|error| matches!(error, DecryptError::Unconfined { .. }))
-    }
-
-    /// Says of each value that strayed what put it there, as far as `cause` knows: the step of the build and its place.
-    pub fn blame(&mut self, cause: impl Fn(&ObjectRef, &KeyPath) -> Option<String>) {
-        for error in &mut self.0 {
-            if let DecryptError::Unconfined { object, path, by, .. } = error {
-                *by = cause(object, path);
-            }
+    /// Says of each value that strayed what put it there: the step of the build and its place, as far as the explanation of the
+    /// build has a cause. It is asked for only where a value strayed.
+    pub fn blame<E>(
+        &mut self,
+        explain: impl FnOnce() -> E,
+        cause: impl Fn(&E, &ObjectRef, &KeyPath) -> Option<String>,
+    ) {
+        let strayed = self.0.iter_mut().filter_map(|error| match error {
+            DecryptError::Unconfined { object, path, by, .. } => Some((object, path, by)),
+            _ => None,
+        });
+        let mut strayed = strayed.peekable();
+        if strayed.peek().is_none() {
+            return;
+        }
+        let explanation = explain();
+        for (object, path, by) in strayed {
+            *by = cause(&explanation, object, path);
         }
     }
 

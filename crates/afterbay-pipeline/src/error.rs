@@ -1,10 +1,10 @@
 //! Why a run stopped: the stage's own errors, all of them, as one list of findings.
 
-use afterbay_apply::{ApplyErrors, ApplyFailure, ConnectError, Wrote};
+use afterbay_apply::{ApplyErrors, ApplyFailure, ConnectError};
 use afterbay_decrypt::DecryptErrors;
 use afterbay_manifest::Finding;
 use afterbay_normalize::NormalizeErrors;
-use afterbay_render::{Explanation, RenderErrors};
+use afterbay_render::RenderErrors;
 use afterbay_source::SourceError;
 use thiserror::Error;
 
@@ -55,26 +55,11 @@ impl RunError {
 
     /// Whether another run holds the inventory, so that nothing was written.
     pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Plan(errors) if errors.is_locked())
-            || matches!(self, Self::Apply(failure)
-                if failure.wrote == Wrote::Nothing && failure.errors.is_locked())
-    }
-
-    /// With what put each opened value where it must not stand; `explain` is asked only where one does.
-    pub(crate) fn blame(mut self, explain: impl FnOnce() -> Explanation) -> Self {
-        let errors = match &mut self {
-            Self::Several(errors) => errors.as_mut_slice(),
-            one => std::slice::from_mut(one),
-        };
-        let mut strayed = errors.iter_mut().filter_map(|error| match error {
-            Self::Decrypt(errors) if errors.has_strayed() => Some(errors),
-            _ => None,
-        });
-        if let Some(errors) = strayed.next() {
-            let explanation = explain();
-            errors.blame(|object, path| explanation.cause(object, path));
+        match self {
+            Self::Plan(errors) => errors.is_locked(),
+            Self::Apply(failure) => failure.is_locked(),
+            _ => false,
         }
-        self
     }
 
     /// Everything that is wrong, in order.

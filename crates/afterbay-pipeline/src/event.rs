@@ -1,7 +1,5 @@
 //! What a run tells while it works. Every event is safe to print.
 
-use std::fmt;
-
 use afterbay_manifest::Warning;
 
 /// The steps of a run, in order.
@@ -19,12 +17,6 @@ pub enum Stage {
     Plan,
     /// Writes.
     Apply,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{self:?}").to_lowercase())
-    }
 }
 
 /// One thing that happened.

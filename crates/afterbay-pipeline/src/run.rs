@@ -5,7 +5,7 @@ use afterbay_decrypt::{DecryptOptions, DecryptReport, OpenedFiles, Unfinished};
 use afterbay_keys::KeyRing;
 use afterbay_manifest::{RenderedSet, Warning};
 use afterbay_normalize::NormalizedSet;
-use afterbay_render::RenderErrors;
+use afterbay_render::{Explanation, RenderErrors};
 
 use crate::event::{Emit, Stage, StageEvent};
 use crate::{Build, Destination, RunError, RunReport, Target};
@@ -49,14 +49,10 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
 
     emit(StageEvent::Started(Stage::Render));
     let rendered = afterbay_render::attempt(&tree, &build.path, snapshot.revision);
-    finished(
-        emit,
-        Stage::Render,
-        format!("{} objects", rendered.0.objects.len()),
-    );
+    let summary = format!("{} objects", rendered.0.objects.len());
+    finished(emit, Stage::Render, summary);
     let explain = || afterbay_render::explanation(&tree, &build.path, afterbay_render::Options::default());
-    let concluded = conclude(rendered, opened, ring, &build.decrypt, emit).await;
-    concluded.map_err(|error| error.blame(explain))
+    conclude(rendered, opened, ring, &build.decrypt, explain, emit).await
 }
 
 /// The same for objects from a pipe, which nobody here has opened.
@@ -66,17 +62,20 @@ pub async fn piped(
     options: &DecryptOptions,
     emit: Emit<'_>,
 ) -> Outcome<Built> {
-    conclude((set, None), OpenedFiles::elsewhere(), ring, options, emit).await
+    let opened = OpenedFiles::elsewhere();
+    conclude((set, None), opened, ring, options, Explanation::default, emit).await
 }
 
 /// Opens what is sealed inside objects, proves that nothing sealed is left, and normalizes.
 ///
-/// With something `wrong` before, or on the way, the later stages only look for more of it.
+/// With something `wrong` before, or on the way, the later stages only look for more of it. `explain` is asked only where an
+/// opened value ended where it must not.
 async fn conclude(
     (rendered, wrong): (RenderedSet, Option<RenderErrors>),
     opened: OpenedFiles,
     ring: &KeyRing,
     options: &DecryptOptions,
+    explain: impl FnOnce() -> Explanation,
     emit: Emit<'_>,
 ) -> Outcome<Built> {
     let told = [opened.warnings(), &rendered.warnings].concat();
@@ -98,7 +97,11 @@ async fn conclude(
                 other => errors.extend(other.err().map(RunError::from)),
             }
         }
-        Err(Unfinished { errors: more, parts }) => {
+        Err(Unfinished {
+            errors: mut more,
+            parts,
+        }) => {
+            more.blame(explain, Explanation::cause);
             errors.insert(0, more.into());
             errors.extend(afterbay_normalize::check(parts.objects).err().map(RunError::from));
         }

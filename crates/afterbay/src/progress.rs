@@ -59,7 +59,7 @@ impl Progress {
             } => self.count(*done, *total, unit),
             StageEvent::Finished { stage, summary } => {
                 if !matches!(self.mode, Mode::Quiet) {
-                    self.line(&format!("{stage:>9}  {summary}"), out);
+                    self.line(&format!("{:>9}  {summary}", name(*stage)), out);
                 }
             }
             StageEvent::Warned(warning) => self.line(&format!("warning: {warning}"), out),
@@ -89,7 +89,7 @@ impl Progress {
         if let Mode::Bar(bar) = &self.mode {
             bar.set_style(style(OPEN));
             bar.set_prefix("");
-            bar.set_message(stage.to_string());
+            bar.set_message(name(stage));
         }
     }
 
@@ -131,6 +131,11 @@ pub(crate) enum Verbosity {
     Quiet,
     /// Progress too.
     Normal,
+}
+
+/// A stage as people read it.
+fn name(stage: Stage) -> String {
+    format!("{stage:?}").to_lowercase()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use afterbay_manifest::{FileTree, Object, Revision, TreePath};
 use afterbay_pipeline::RunError;
-use afterbay_render::{RenderError, RenderErrors};
+use afterbay_render::{Explanation, RenderError, RenderErrors};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
@@ -146,8 +146,8 @@ impl Render {
             return self.verified(&comparison);
         }
         piped.confine(&rendered.objects, &allowed).map_err(|mut errors| {
-            let explanation = afterbay_render::explanation(&tree, &path, options);
-            errors.blame(|object, path| explanation.cause(object, path));
+            let explain = || afterbay_render::explanation(&tree, &path, options);
+            errors.blame(explain, Explanation::cause);
             RunError::from(errors)
         })?;
         // Objects hold what they need of it.

@@ -38,8 +38,8 @@ fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
             Ok(()) => Vec::new(),
             Err(mut errors) => {
                 let options = afterbay_render::Options::default();
-                let explanation = afterbay_render::explanation(&tree, &TreePath::root(), options);
-                errors.blame(|object, path| explanation.cause(object, path));
+                let explain = || afterbay_render::explanation(&tree, &TreePath::root(), options);
+                errors.blame(explain, afterbay_render::Explanation::cause);
                 errors.0.iter().map(ToString::to_string).collect()
             }
         },
