@@ -24,7 +24,7 @@ use wrote::Ledger;
 
 pub(crate) use hold::Hold;
 pub(crate) use request::{Method, Request, Response, query_value, segment};
-pub(crate) use retry::{Failure, Status, is_bad_input};
+pub(crate) use retry::{Cause, Failure, Status, is_bad_input};
 pub(crate) use said::ServerText;
 pub use wrote::Wrote;
 

@@ -194,6 +194,9 @@ fn label<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
     object.body().at(&["metadata", "labels", key])?.as_plain_str()
 }
 
+/// What the objects of our own installation carry.
+pub(crate) const OWN_LABEL: (&str, &str) = ("app.kubernetes.io/part-of", "afterbay");
+
 /// Whether a control of Flux (`kustomize.toolkit.fluxcd.io/NAME`) has this value, in a label or in an annotation. Case does
 /// not count, and one of the two is enough, whatever the other says (fluxcd/pkg, ssa, `AnyInMetadata`).
 pub(crate) fn has_control(metadata: &Value, name: &str, value: &str) -> bool {

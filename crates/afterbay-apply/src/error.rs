@@ -183,6 +183,14 @@ pub enum ApplyError {
         /// The object.
         subject: Box<Subject>,
     },
+    /// It was deleted because it could not be changed in place, and then the server did not create it.
+    #[error("{subject}: was deleted to be created anew, which was then refused: {problem}")]
+    NotCreatedAnew {
+        /// The object.
+        subject: Box<Subject>,
+        /// Why.
+        problem: String,
+    },
     /// A CRD or Namespace was written but did not become ready.
     #[error("{subject}: not ready: {state}")]
     NotReady {
@@ -296,6 +304,7 @@ impl ApplyError {
             | Self::OwnedByOther { subject, .. }
             | Self::OwnLabel { subject }
             | Self::NotReady { subject, .. }
+            | Self::NotCreatedAnew { subject, .. }
             | Self::Twice { subject, .. }
             | Self::NotObserved { subject } => Some(subject),
             Self::Unreachable { .. }
@@ -332,7 +341,7 @@ impl ApplyError {
                 "remove the field from the revision, let its owner give it up, or take it with --override-manager NAME or --force-conflicts"
             }
             Self::Immutable { .. } => {
-                "keep the value, or delete the object in the cluster so that it is created anew"
+                "keep the value, or delete the object so that it is created anew, which --force does"
             }
             Self::Invalid { .. } | Self::Schema { .. } | Self::Refused { .. } => {
                 "correct the object in the revision"
@@ -341,11 +350,16 @@ impl ApplyError {
                 "remove the object from the other set first, or take it over with --force-conflicts"
             }
             Self::OwnLabel { .. } => "remove the label from the object in the revision",
+            Self::NotCreatedAnew { .. } => "correct what is named above and run again: it is created then",
             Self::NotReady { .. } => "look at the object's conditions in the cluster, then run again",
             Self::Busy { .. } => "wait for the other run; what a dead run left expires by itself",
             Self::TakenOver { .. } | Self::InventoryChanged { .. } => {
                 "run again: what is done already stays done"
             }
+            Self::NeedsConsent {
+                guard: Guard::EmptySource { .. },
+                ..
+            } => "check the ref and the path; to delete all of it, use `afterbay delete --inventory NAME`",
             Self::NeedsConsent { .. } => {
                 "check the ref and the path, and see with --dry-run=server what would be deleted"
             }

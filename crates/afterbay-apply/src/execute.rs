@@ -2,6 +2,7 @@
 
 mod finish;
 mod prune;
+mod recreate;
 mod write;
 
 use std::fmt;

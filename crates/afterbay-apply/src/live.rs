@@ -41,10 +41,6 @@ pub(crate) enum Verdict {
         /// Managers whose fields become ours before the apply.
         takes_over: Vec<String>,
     },
-    #[expect(
-        dead_code,
-        reason = "the judge tells immutable fields apart with the next change"
-    )]
     /// It exists, cannot be changed in place, and may be deleted and created anew.
     Recreate {
         uid: String,

@@ -9,6 +9,7 @@ mod judge;
 mod live_objects;
 pub(crate) mod managed;
 mod members;
+mod recreate;
 mod take_over;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use futures::StreamExt;
 use futures::stream;
 
 pub(crate) use judge::{Effect, Judge, Judged};
+pub(crate) use recreate::Creation;
 
 use crate::client::Client;
 use crate::desired::{self, Address, Definitions};
@@ -60,6 +62,7 @@ pub async fn observe(
         options,
         scrubber,
         part_of: inventory.id(),
+        recreates: true,
     };
     let mut warnings = Vec::new();
 
@@ -245,7 +248,7 @@ impl Pending {
             let reference = draft.object.reference();
             let name = reference.name.clone();
             match &draft.verdict {
-                Some(Ok(Verdict::Create)) => {
+                Some(Ok(Verdict::Create | Verdict::Recreate { .. })) => {
                     written.insert(reference.clone());
                     if definitions.namespaces.contains(&name) && crate::order::is_namespace(&reference.gvk) {
                         pending.namespaces.insert(name, reference.clone());

@@ -38,6 +38,17 @@ pub struct ApplyOptions {
     pub owner: Option<Owner>,
     /// What is not deleted without consent, or not at all.
     pub guards: Guards,
+    /// What to do about objects that cannot be changed in place.
+    pub force: Force,
+}
+
+/// What to do about objects that cannot be changed in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// Each is an error, unless a control of Flux on the object says otherwise.
+    Refuse,
+    /// They are deleted and created anew.
+    Recreate,
 }
 
 /// What stands between a plan and the objects it would delete.
@@ -145,6 +156,7 @@ impl Default for ApplyOptions {
             take_over: TAKEN_OVER.map(str::to_owned).to_vec(),
             owner: None,
             guards: Guards::default(),
+            force: Force::Refuse,
         }
     }
 }

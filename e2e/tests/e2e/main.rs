@@ -28,6 +28,7 @@ mod opened_values_stay_where_they_may;
 mod pipes_equal_composed;
 mod prunes_only_what_is_ours;
 mod prunes_what_left;
+mod recreates_what_cannot_change;
 mod refuses_a_disabled_kms_key;
 mod refuses_a_wrong_key;
 mod refuses_bad_input;
@@ -97,6 +98,7 @@ const CASES: &[Case] = &[
     ("pipes_equal_composed", pipes_equal_composed::run),
     ("prunes_only_what_is_ours", prunes_only_what_is_ours::run),
     ("prunes_what_left", prunes_what_left::run),
+    ("recreates_what_cannot_change", recreates_what_cannot_change::run),
     ("refuses_a_disabled_kms_key", refuses_a_disabled_kms_key::run),
     ("refuses_a_wrong_key", refuses_a_wrong_key::run),
     ("refuses_bad_input", refuses_bad_input::run),

@@ -68,6 +68,11 @@ impl Failure {
         matches!(self, Self::Status(status) if status.code == 409)
     }
 
+    /// Whether the name of what should be created is taken, and nothing else is wrong.
+    pub(crate) fn is_already_there(&self) -> bool {
+        matches!(self, Self::Status(status) if status.code == 409 && status.reason == "AlreadyExists")
+    }
+
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Status(status) if status.code == 403)
     }

@@ -23,10 +23,6 @@ impl ServerText {
         scrubber.scrub(&tame_to(&scrubber.scrub(&self.0), LIMIT))
     }
 
-    pub(crate) fn contains(&self, part: &str) -> bool {
-        self.0.contains(part)
-    }
-
     pub(crate) fn starts_with(&self, start: &str) -> bool {
         self.0.starts_with(start)
     }

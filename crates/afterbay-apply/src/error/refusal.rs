@@ -3,7 +3,7 @@
 use afterbay_manifest::{Object, Scrubber};
 
 use super::{ApplyError, FieldConflict, Subject};
-use crate::client::{Client, Failure, ServerText, Status};
+use crate::client::{Cause, Client, Failure, ServerText, Status};
 
 /// What may be repeated of the values that a server quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,36 +163,55 @@ fn manager(message: &str) -> String {
 }
 
 fn invalid(subject: Box<Subject>, status: &Status, words: &Words<'_>) -> ApplyError {
-    let texts = |only: &dyn Fn(&ServerText) -> bool| -> Vec<String> {
-        status
-            .details
-            .causes
-            .iter()
-            .filter(|cause| only(&cause.message))
-            .map(|cause| {
-                let message = words.clean(&cause.message);
-                let field = words.clean(&cause.field);
-                if field.is_empty() || field == "<nil>" {
-                    message
-                } else {
-                    format!("{field}: {message}")
-                }
-            })
-            .collect()
-    };
-    let is_immutable = |message: &ServerText| message.contains("immutable");
-    let immutable = texts(&is_immutable);
-    if !immutable.is_empty() && immutable.len() == status.details.causes.len() {
+    let causes = &status.details.causes;
+    let mut texts: Vec<String> = causes
+        .iter()
+        .map(|cause| {
+            let message = words.clean(&cause.message);
+            let field = words.clean(&cause.field);
+            if field.is_empty() || field == "<nil>" {
+                message
+            } else {
+                format!("{field}: {message}")
+            }
+        })
+        .collect();
+    if !causes.is_empty() && causes.iter().all(is_immutable) {
         return ApplyError::Immutable {
             subject,
-            fields: immutable,
+            fields: texts,
         };
     }
-    let mut causes = texts(&|_| true);
-    if causes.is_empty() {
-        causes.push(words.clean(&status.message));
+    if texts.is_empty() {
+        texts.push(words.clean(&status.message));
     }
-    ApplyError::Invalid { subject, causes }
+    ApplyError::Invalid {
+        subject,
+        causes: texts,
+    }
+}
+
+/// Whether a reason is that a field cannot change after creation. The server has no word of its own for it, only these
+/// sentences (Kubernetes 1.34, pkg/apis/*/validation, and what CEL rules of CRDs are advised to say). They count where a
+/// field is what is wrong, and outside the value that the server repeats: a policy that denies, or a value that says
+/// "is immutable", is none.
+fn is_immutable(cause: &Cause) -> bool {
+    const SENTENCES: [&str; 10] = [
+        "is immutable",
+        "may not change once set",
+        "may not be changed in an update",
+        "cannot change roleRef",
+        "updates to statefulset spec for fields other than",
+        "pod updates may not change fields other than",
+        "updates to parameters are forbidden",
+        "updates to provisioner are forbidden",
+        "updates to reclaimPolicy are forbidden",
+        "updates to provided fields are forbidden",
+    ];
+    let is_of_field = matches!(cause.reason.as_str(), "FieldValueInvalid" | "FieldValueForbidden");
+    // Never shown, so nothing is scrubbed.
+    let text = without_values(&cause.message.said(&Scrubber::default()));
+    is_of_field && SENTENCES.iter().any(|sentence| text.contains(sentence))
 }
 
 /// The text without the value that `Invalid value: …` and Go's `Value:…` repeat.

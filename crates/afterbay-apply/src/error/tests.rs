@@ -97,7 +97,7 @@ fn immutable() -> Value {
 async fn immutable_field() {
     insta::assert_snapshot!(text(&immutable()), @r"
     app.yaml:7:1: Secret/apps/db: cannot be changed in place: type: Invalid value: …: field is immutable
-      keep the value, or delete the object in the cluster so that it is created anew
+      keep the value, or delete the object so that it is created anew, which --force does
     ");
 }
 
@@ -180,4 +180,61 @@ async fn errors_are_in_the_order_of_the_files() {
     app.yaml:3:1: Secret/db: forbidden: no
     app.yaml:10:1: Secret/db: sets the label applyset.kubernetes.io/part-of, which says whose an object is
     ");
+}
+
+#[tokio::test]
+async fn immutable_is_what_a_field_says_outside_its_value() {
+    let invalid = |causes: &[(&str, &str)]| {
+        let causes: Vec<Value> = causes
+            .iter()
+            .map(|(reason, message)| json!({ "reason": reason, "message": message, "field": "spec" }))
+            .collect();
+        let body = json!({ "message": "is immutable", "reason": "Invalid", "details": { "causes": causes }, "code": 422 });
+        matches!(said(Quotes::Keep, &body), ApplyError::Immutable { .. })
+    };
+    let (value, forbidden) = ("FieldValueInvalid", "FieldValueForbidden");
+    for (reason, message) in [
+        (value, "Invalid value: \"a\": field is immutable"),
+        (value, "Invalid value: null: may not change once set"),
+        (value, "Invalid value: {\"a\":[\"}\"]}: cannot change roleRef"),
+        (value, "Invalid value: \"string\": Value is immutable"),
+        (
+            forbidden,
+            "Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",
+        ),
+        (forbidden, "Forbidden: may not be changed in an update."),
+        (
+            forbidden,
+            "Forbidden: spec is immutable after creation except resources.requests",
+        ),
+        (forbidden, "Forbidden: field is immutable when `immutable` is set"),
+    ] {
+        assert!(invalid(&[(reason, message)]), "{message}");
+    }
+    for causes in [
+        // The value says it, not the server.
+        &[(
+            value,
+            "Invalid value: \"x: field is immutable\": must be a number",
+        )][..],
+        &[(value, "Invalid value: [\"is immutable\"]: must not be set")],
+        &[(
+            value,
+            "Invalid value: 99999: must be between 1 and 65535, inclusive",
+        )],
+        // Another reason beside it.
+        &[
+            (value, "Invalid value: \"a\": field is immutable"),
+            (
+                value,
+                "Invalid value: 99999: must be between 1 and 65535, inclusive",
+            ),
+        ],
+        // Not about a field: a policy or a webhook in its own words.
+        &[("", "this set is immutable")],
+        &[("FieldValueRequired", "Required value: is immutable")],
+        &[],
+    ] {
+        assert!(!invalid(causes), "{causes:?}");
+    }
 }

@@ -633,3 +633,129 @@ async fn what_waits_for_consent_keeps_everything_from_being_written() {
     let outcome = run(&client, held(Some(id))).await;
     assert!(outcome.is_ok(), "{}", told(&outcome));
 }
+
+const ONE: &str = "/api/v1/namespaces/default/configmaps/one";
+
+/// A plan to recreate the ConfigMap `one`.
+async fn recreating(fake: &Fake) -> ApplyPlan {
+    prepared(fake).await;
+    let uid = fake.memory.lock().unwrap().objects[ONE]["metadata"]["uid"].clone();
+    let client = fake.client();
+    planned(
+        &[config_map("one"), config_map("two")],
+        &inventory(&client).await,
+        |object| match object.name.as_str() {
+            "one" => Verdict::Recreate {
+                uid: uid.as_str().unwrap().to_owned(),
+                fields: vec!["data: field is immutable".to_owned()],
+            },
+            _ => Verdict::Unchanged { uid: "2".to_owned() },
+        },
+    )
+}
+
+fn writes_of_one(fake: &Fake, from: usize) -> Vec<String> {
+    let writes = fake.writes()[from..].to_vec().into_iter();
+    writes
+        .filter(|request| request.contains(ONE) || request.contains("dryRun"))
+        .map(|request| request.split('?').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_object_is_deleted_once_its_creation_is_proven_and_created_once_it_is_gone() {
+    // The object stays for a while, as one with finalizers does.
+    let looks = Mutex::new(0);
+    let deleted = Mutex::new(None);
+    let fake = Fake::with_bodies(move |request, body, memory| {
+        if request == format!("DELETE {ONE}") {
+            assert_eq!(
+                serde_json::from_slice::<Value>(body).unwrap()["preconditions"]["uid"],
+                memory.objects[ONE]["metadata"]["uid"]
+            );
+            *deleted.lock().unwrap() = memory.objects.remove(ONE);
+            return Some(Reply::Json(200, json!({})));
+        }
+        let mut looks = looks.lock().unwrap();
+        if request == format!("GET {ONE}") && *looks < 2 {
+            *looks += 1;
+            return deleted
+                .lock()
+                .unwrap()
+                .clone()
+                .map(|object| Reply::Json(200, object));
+        }
+        None
+    })
+    .await;
+    let plan = recreating(&fake).await;
+    let before = fake.writes().len();
+    let client = fake.client();
+    let outcome = run(&client, plan).await;
+    insta::assert_snapshot!(told(&outcome), @r"
+    recreated ConfigMap/one
+    unchanged ConfigMap/two
+    ");
+    insta::assert_snapshot!(writes_of_one(&fake, before).join("\n"), @r"
+    POST /api/v1/namespaces/default/configmaps
+    DELETE /api/v1/namespaces/default/configmaps/one
+    PATCH /api/v1/namespaces/default/configmaps/one
+    ");
+    assert_eq!(outcome.ok().unwrap().counts.recreated, 1);
+    assert_eq!(members(&fake.parent()), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn what_would_not_be_created_in_this_moment_is_not_deleted() {
+    let fake = Fake::start(|request, _| {
+        (request.starts_with("POST") && request.contains("dryRun"))
+            .then(|| Reply::Json(403, status(403, "Forbidden", "a new policy")))
+    })
+    .await;
+    let plan = recreating(&fake).await;
+    let client = fake.client();
+    let outcome = run(&client, plan).await;
+    insta::assert_snapshot!(told(&outcome), @r"
+    failed ConfigMap/one
+    unchanged ConfigMap/two
+    Something: app.yaml:1:1: ConfigMap/default/one: forbidden: a new policy
+    ");
+    assert!(fake.memory.lock().unwrap().objects.contains_key(ONE));
+}
+
+#[tokio::test]
+async fn a_creation_that_is_refused_after_all_is_told_as_what_it_is() {
+    let armed = Mutex::new(false);
+    let fake = Fake::start(move |request, _| {
+        let mut armed = armed.lock().unwrap();
+        *armed |= request == format!("DELETE {ONE}");
+        (*armed && request.starts_with(&format!("PATCH {ONE}?")))
+            .then(|| Reply::Json(403, status(403, "Forbidden", "too late")))
+    })
+    .await;
+    let plan = recreating(&fake).await;
+    let client = fake.client();
+    let outcome = run(&client, plan).await;
+    insta::assert_snapshot!(told(&outcome), @r"
+    failed ConfigMap/one
+    unchanged ConfigMap/two
+    Something: app.yaml:1:1: ConfigMap/default/one: was deleted to be created anew, which was then refused: app.yaml:1:1: ConfigMap/default/one: forbidden: too late
+    ");
+    // The next run creates it, because the inventory still has it.
+    assert_eq!(members(&fake.parent()), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn another_object_under_the_same_name_is_not_deleted() {
+    let fake = Fake::start(|_, _| None).await;
+    let plan = recreating(&fake).await;
+    fake.memory.lock().unwrap().objects.get_mut(ONE).unwrap()["metadata"]["uid"] = json!("of-somebody");
+    let client = fake.client();
+    let outcome = run(&client, plan).await;
+    insta::assert_snapshot!(told(&outcome), @r"
+    failed ConfigMap/one
+    unchanged ConfigMap/two
+    Something: app.yaml:1:1: ConfigMap/default/one: refused with status 409: the precondition is not met
+    ");
+    assert!(fake.memory.lock().unwrap().objects.contains_key(ONE));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
-use super::{ApplyEvent, Run, Written};
+use super::{ApplyEvent, Run, Written, recreate};
 use crate::client::Client;
 use crate::desired;
 use crate::error::{ApplyError, Quotes, refused};
@@ -21,6 +21,7 @@ fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
         options: &plan.options,
         scrubber: plan.set.scrubber(),
         part_of: plan.state.as_ref().map(|state| state.parent.id()),
+        recreates: false,
     }
 }
 
@@ -161,13 +162,29 @@ async fn write(
     {
         judge.take_over(&step.address, uid, &body).await.map_err(refuse)?;
     }
+    let recreated = if let Verdict::Recreate { uid, .. } = &step.verdict {
+        recreate::clear(judge, step, uid, &body, quotes).await?;
+        true
+    } else {
+        false
+    };
     let response = judge
         .apply(&step.address, &body, Effect::Write)
         .await
-        .map_err(refuse)?;
+        .map_err(|failure| {
+            let error = refuse(failure);
+            if recreated && !error.is_connection() {
+                let problem = error.to_string();
+                let subject = Box::new(step.subject.clone());
+                return ApplyError::NotCreatedAnew { subject, problem };
+            }
+            error
+        })?;
     let warnings = judge.warnings(&step.subject, quotes, &response);
     let answer: Value = response.json().map_err(refuse)?;
-    let action = if response.created {
+    let action = if recreated {
+        Action::Recreated
+    } else if response.created {
         Action::Created
     } else {
         Action::Configured

@@ -3,6 +3,7 @@
 use afterbay_manifest::{Object, Scrubber};
 use serde_json::{Map, Value, json};
 
+use super::recreate::Creation;
 use super::take_over::is_among;
 use super::{compare, managed};
 use crate::client::{Client, Failure, Method, Request, Response, ServerText};
@@ -23,12 +24,23 @@ pub(crate) struct Judge<'a> {
     pub(crate) scrubber: &'a Scrubber,
     /// The label that members of the set carry.
     pub(crate) part_of: Option<&'a str>,
+    /// Whether the verdict may be to delete an object and create it anew: before there is a plan, not while it is carried out.
+    pub(crate) recreates: bool,
 }
 
 /// A verdict, and what the server said besides.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) warnings: Vec<String>,
+}
+
+/// What came of trying otherwise.
+enum Otherwise {
+    /// The answer to another dry-run.
+    Answered(Response),
+    Judged(Judged),
+    /// The object is gone, so the question is another.
+    Again,
 }
 
 /// Whether an apply is only tried or done.
@@ -39,7 +51,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    fn parameter(self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn parameter(self) -> Option<(&'static str, &'static str)> {
         (self == Self::DryRun).then_some(("dryRun", "All"))
     }
 }
@@ -80,9 +92,18 @@ impl Judge<'_> {
                             return Ok(judged);
                         }
                     }
-                    self.without_predecessors(refuse(failure), &desired, known.as_ref())?;
-                    let forced = self.apply_over(address, &desired, Effect::DryRun, Conflicts::Override);
-                    forced.await.map_err(refuse)?
+                    let known_now = known.as_ref();
+                    match self
+                        .try_otherwise(&refuse, failure, address, &desired, known_now)
+                        .await?
+                    {
+                        Otherwise::Answered(response) => response,
+                        Otherwise::Judged(judged) => return Ok(judged),
+                        Otherwise::Again => {
+                            known = None;
+                            continue;
+                        }
+                    }
                 }
             };
             let warnings = self.warnings(subject, quotes, &response);
@@ -115,6 +136,39 @@ impl Judge<'_> {
                 judged.warnings.extend(self.warnings(subject, quotes, &response));
             }
             return Ok(judged);
+        }
+    }
+
+    /// What else may be done about an object whose dry-run was refused: taking over what stands in its way, or deleting it
+    /// and creating it anew.
+    async fn try_otherwise(
+        &self,
+        refuse: &(dyn Fn(Failure) -> ApplyError + Sync),
+        failure: Failure,
+        address: &Address,
+        desired: &Value,
+        known: Option<&Value>,
+    ) -> Result<Otherwise, ApplyError> {
+        let Some(live) = known else {
+            return Err(refuse(failure));
+        };
+        let mut error = refuse(failure);
+        if self.yields(&mut error, desired, live) {
+            let forced = self.apply_over(address, desired, Effect::DryRun, Conflicts::Override);
+            match forced.await {
+                Ok(response) => return Ok(Otherwise::Answered(response)),
+                Err(failure) => error = refuse(failure),
+            }
+        }
+        match &error {
+            ApplyError::Immutable { fields, .. } if self.may_recreate(desired, live) => {
+                match self.try_to_create(address, desired).await {
+                    Ok(Creation::WouldSucceed) => Ok(Otherwise::Judged(recreate(live, fields))),
+                    Ok(Creation::IsFree) => Ok(Otherwise::Again),
+                    Err(failure) => Err(refuse(failure)),
+                }
+            }
+            _ => Err(error),
         }
     }
 
@@ -295,6 +349,16 @@ fn has_no_default(path: &str) -> bool {
 
 fn uid(live: &Value) -> String {
     live["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+}
+
+fn recreate(live: &Value, fields: &[String]) -> Judged {
+    Judged {
+        verdict: Verdict::Recreate {
+            uid: uid(live),
+            fields: fields.to_vec(),
+        },
+        warnings: Vec::new(),
+    }
 }
 
 fn skip(live: Option<&Value>, reason: String) -> Judged {

@@ -9,15 +9,13 @@ use serde_json::Value;
 use super::live_objects::LiveObjects;
 use super::managed;
 use crate::client::{Client, Failure, Request};
-use crate::desired::has_control;
+use crate::desired::{OWN_LABEL, has_control};
 use crate::discovery::{Kinds, Resource};
 use crate::error::{self, ApplyErrors, Quotes, Subject};
 use crate::inventory::{Inventory, Key, PART_OF};
 use crate::live::{Member, Present};
 use crate::{ApplyOptions, Owner};
 
-/// What the objects of our own installation carry.
-const OWN: (&str, &str) = ("app.kubernetes.io/part-of", "afterbay");
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// Looks at every entry of the inventory that is not among `wanted`.
@@ -117,7 +115,7 @@ fn present(resource: &Resource, metadata: &Value, object: &Value, manager: &str)
     Present {
         resource: resource.clone(),
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
-        is_own: metadata["labels"][OWN.0] == OWN.1,
+        is_own: metadata["labels"][OWN_LABEL.0] == OWN_LABEL.1,
         part_of: label(PART_OF),
         owner: label(Owner::NAME)
             .zip(label(Owner::NAMESPACE))

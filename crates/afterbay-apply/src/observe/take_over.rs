@@ -139,32 +139,23 @@ impl Judge<'_> {
         }
     }
 
-    /// Nothing when the only thing that stood against the dry-run is what predecessors own; otherwise the error without
-    /// their part in it.
-    pub(super) fn without_predecessors(
-        &self,
-        error: ApplyError,
-        desired: &Value,
-        live: Option<&Value>,
-    ) -> Result<(), ApplyError> {
-        let predecessors = live.map(|live| self.successor().predecessors(desired, live));
-        match (error, predecessors) {
-            (
-                ApplyError::Conflict {
-                    subject,
-                    mut conflicts,
-                },
-                Some(predecessors),
-            ) => {
-                conflicts.retain(|conflict| !is_with_any(conflict, &predecessors));
-                if conflicts.is_empty() {
-                    Ok(())
-                } else {
-                    Err(ApplyError::Conflict { subject, conflicts })
-                }
-            }
-            (error, _) => Err(error),
+    /// Whether the only thing that stands against the dry-run is what predecessors own. Their part in the error goes
+    /// either way.
+    pub(super) fn yields(&self, error: &mut ApplyError, desired: &Value, live: &Value) -> bool {
+        let ApplyError::Conflict { conflicts, .. } = error else {
+            return false;
+        };
+        let predecessors = self.successor().predecessors(desired, live);
+        let rest: Vec<FieldConflict> = conflicts
+            .iter()
+            .filter(|conflict| !is_with_any(conflict, &predecessors))
+            .cloned()
+            .collect();
+        if rest.is_empty() {
+            return true;
         }
+        *conflicts = rest;
+        false
     }
 
     /// Makes the fields of predecessors ours, provided that the object is still the one that was judged.

@@ -7,9 +7,9 @@ use afterbay_manifest::{Gvk, Scrubber};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Conflicts;
 use crate::discovery::{Resource, Scope};
 use crate::scripted::{self, Memory, Reply, Server, status};
+use crate::{Conflicts, Force};
 
 const PATH: &str = "/api/v1/namespaces/default/secrets/db";
 
@@ -65,6 +65,7 @@ async fn judged_with(server: &Server, object: &Value, options: &ApplyOptions) ->
         options,
         scrubber: &Scrubber::default(),
         part_of: Some("ours"),
+        recreates: true,
     };
     judge
         .judge(
@@ -290,4 +291,111 @@ async fn one_control_of_the_two_places_is_enough() {
         .await
         .map(|judged| judged.verdict);
     assert!(matches!(&verdict, Ok(Verdict::Skip { .. })), "{verdict:?}");
+}
+
+fn immutable() -> Reply {
+    let mut body = status(422, "Invalid", "type: Invalid value: \"x\": field is immutable");
+    body["details"] = json!({ "causes": [{
+        "reason": "FieldValueInvalid", "field": "type", "message": "Invalid value: \"x\": field is immutable",
+    }] });
+    Reply::Json(422, body)
+}
+
+/// A server that cannot change the live Secret in place and answers its creation so.
+async fn unchangeable(live: Value, create: impl Fn() -> Option<Reply> + Send + Sync + 'static) -> Server {
+    let memory = Mutex::new(Memory::default());
+    memory.lock().unwrap().objects.insert(PATH.to_owned(), live);
+    Server::start(move |request, body, _| {
+        if request.starts_with("PATCH") && memory.lock().unwrap().objects.contains_key(PATH) {
+            return immutable();
+        }
+        let reply = request.starts_with("POST").then(&create).flatten();
+        reply.unwrap_or_else(|| memory.lock().unwrap().answer(request, body))
+    })
+    .await
+}
+
+fn forcing() -> ApplyOptions {
+    ApplyOptions {
+        force: Force::Recreate,
+        ..ApplyOptions::default()
+    }
+}
+
+fn creations(server: &Server) -> Vec<String> {
+    let requests = server.requests().into_iter();
+    requests.filter(|request| request.starts_with("POST")).collect()
+}
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_recreated_where_that_is_asked_for_and_would_succeed() {
+    let none = json!({});
+    let control = json!({ "kustomize.toolkit.fluxcd.io/force": "Enabled" });
+    for (options, desired, theirs) in [
+        (forcing(), &none, &none),
+        (ApplyOptions::default(), &control, &none),
+        (ApplyOptions::default(), &none, &control),
+    ] {
+        let server = unchangeable(live(theirs, &none), || None).await;
+        let judged = judged_with(&server, &secret(desired), &options)
+            .await
+            .ok()
+            .unwrap();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(format!("{:?}", judged.verdict), @r#"Recreate { uid: "u", fields: ["type: Invalid value: …: field is immutable"] }"#);
+        }
+        let creations = creations(&server);
+        assert_eq!(creations.len(), 1);
+        assert!(creations[0].contains("dryRun=All") && creations[0].contains("fieldValidation=Strict"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_asked_for_it() {
+    let off = json!({ "kustomize.toolkit.fluxcd.io/force": "disabled" });
+    let server = unchangeable(live(&json!({}), &json!({})), || None).await;
+    let error = judged(&server, &secret(&off)).await.err().unwrap();
+    insta::assert_snapshot!(error, @"app.yaml:1:1: Secret/default/db: cannot be changed in place: type: Invalid value: …: field is immutable");
+    assert!(creations(&server).is_empty());
+}
+
+#[tokio::test]
+async fn a_part_of_our_own_installation_is_never_deleted_to_be_created_anew() {
+    let own = json!({ "app.kubernetes.io/part-of": "afterbay" });
+    let server = unchangeable(live(&json!({}), &own), || None).await;
+    let error = judged_with(&server, &secret(&json!({})), &forcing())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, ApplyError::Immutable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_would_not_be_created_is_not_deleted() {
+    let refused = || Some(Reply::Json(403, status(403, "Forbidden", "no such type here")));
+    let server = unchangeable(live(&json!({}), &json!({})), refused).await;
+    let error = judged_with(&server, &secret(&json!({})), &forcing())
+        .await
+        .err()
+        .unwrap();
+    insta::assert_snapshot!(error, @"app.yaml:1:1: Secret/default/db: forbidden: no such type here");
+    // A conflict that is not about the name proves nothing.
+    let other = || Some(Reply::Json(409, status(409, "Conflict", "try again")));
+    let server = unchangeable(live(&json!({}), &json!({})), other).await;
+    assert!(
+        judged_with(&server, &secret(&json!({})), &forcing())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn an_invalid_object_is_not_even_asked_about() {
+    let server = server(Some(live(&json!({}), &json!({}))), || Some(refusal())).await;
+    let error = judged_with(&server, &secret(&json!({})), &forcing())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, ApplyError::Invalid { .. }), "{error}");
+    assert!(creations(&server).is_empty());
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use afterbay_normalize::NormalizedSet;
 
 use super::{ApplyPlan, Fate, PruneStep, Step};
-use crate::ApplyOptions;
 use crate::error::ApplyError;
 use crate::inventory::Inventory;
+use crate::live::Verdict;
+use crate::{ApplyOptions, Guards};
 
 /// A reason not to delete, which only consent to this very plan sets aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,17 @@ pub(super) fn guards(
         .iter()
         .filter(|prune| matches!(prune.fate, Fate::Delete { .. }))
         .count();
-    let mut guards = Vec::new();
+    let mut guards: Vec<Guard> = steps
+        .iter()
+        .filter(|step| matches!(step.verdict, Verdict::Recreate { .. }))
+        .filter(|step| {
+            let gvk = &step.address.object.gvk;
+            options.guards.protects(gvk) || Guards::default().protects(gvk)
+        })
+        .map(|step| Guard::Recreates {
+            object: step.subject.to_string(),
+        })
+        .collect();
     if deletes == 0 {
         return guards;
     }

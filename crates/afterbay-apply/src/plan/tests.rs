@@ -26,6 +26,12 @@ fn kinds() -> Kinds {
     Kinds::of([
         resource("v1", "Namespace", "namespaces", Scope::Cluster),
         resource("v1", "Secret", "secrets", Scope::Namespaced),
+        resource(
+            "v1",
+            "PersistentVolumeClaim",
+            "persistentvolumeclaims",
+            Scope::Namespaced,
+        ),
         resource("v1", "ConfigMap", "configmaps", Scope::Namespaced),
         resource("apps/v1", "Deployment", "deployments", Scope::Namespaced),
         resource(
@@ -333,6 +339,39 @@ fn protected_kinds_and_our_own_parts_stay_whatever_anyone_consents_to() {
     CustomResourceDefinition.apiextensions.k8s.io/targets.x.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
     CustomResourceDefinition.apiextensions.k8s.io/targets.afterbay.dev keep: left the revision; it is a part of afterbay itself, so delete it by hand
     "#);
+}
+
+#[test]
+fn a_volume_is_recreated_with_consent_to_that_plan_only() {
+    let claim =
+        json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "data" } });
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "typed" } });
+    let planned = |objects: &[Value], consent: Option<String>| {
+        let verdict = Verdict::Recreate {
+            uid: "1".to_owned(),
+            fields: vec!["spec: is immutable".to_owned()],
+        };
+        let verdicts = objects.iter().map(|_| Ok(verdict.clone())).collect();
+        let options = ApplyOptions {
+            guards: Guards {
+                // Not protecting a kind from pruning is no consent to lose what is in it.
+                protected: Vec::new(),
+                consent,
+                ..Guards::default()
+            },
+            ..pruning(Prune::Delete)
+        };
+        let live = live(objects, verdicts, BTreeMap::new());
+        plan(scripted::set(objects, 'a'), &Inventory::none(), live, &options)
+            .ok()
+            .unwrap()
+    };
+    let both = [claim, secret.clone()];
+    let held = planned(&both, None);
+    let errors: Vec<_> = held.held_back().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(errors.join("\n").replace(&held.id(), "ID"), @"app.yaml:1:1: PersistentVolumeClaim/default/data would be deleted and created anew, and what it holds would be gone; if that is wanted, run again with --consent ID");
+    assert!(planned(&both, Some(held.id())).held_back().is_empty());
+    assert!(planned(&[secret], None).held_back().is_empty());
 }
 
 #[test]

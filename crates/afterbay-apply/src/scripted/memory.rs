@@ -24,7 +24,7 @@ impl Memory {
             ("POST", _) => {
                 let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
                 if self.objects.contains_key(&path) {
-                    return conflict("already exists");
+                    return Reply::Json(409, status(409, "AlreadyExists", "already exists"));
                 }
                 Reply::Json(201, self.put(&path, body, is_dry_run))
             }

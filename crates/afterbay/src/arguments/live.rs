@@ -1,6 +1,6 @@
 //! What may become of objects that are in the cluster already.
 
-use afterbay_apply::{ApplyOptions, Guards, MaxPrune, Owner, PROTECTED};
+use afterbay_apply::{ApplyOptions, Force, Guards, MaxPrune, Owner, PROTECTED};
 use clap::Args;
 
 /// Flags about live objects and who else writes them.
@@ -19,6 +19,10 @@ pub(crate) struct LiveArguments {
     /// Put the ownership labels of Flux on every object, and prune only what carries them
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = owner)]
     owner: Option<Owner>,
+
+    /// Delete and create anew what cannot be changed in place, provided that the server would create it
+    #[arg(long)]
+    force: bool,
 
     /// The most that one run may prune, as a number of objects or a share of the inventory such as `20%`
     #[arg(long, value_name = "N|N%", value_parser = max_prune)]
@@ -44,6 +48,9 @@ impl LiveArguments {
         }
         options.take_over.extend(self.override_managers.iter().cloned());
         options.owner.clone_from(&self.owner);
+        if self.force {
+            options.force = Force::Recreate;
+        }
         options.guards = Guards {
             max_prune: self.max_prune,
             protected: self
