@@ -191,6 +191,14 @@ pub enum ApplyError {
         /// Why.
         problem: String,
     },
+    /// What it waits for was refused or failed.
+    #[error("{subject}: waits for {awaited}, which failed")]
+    AwaitedFailed {
+        /// The object.
+        subject: Box<Subject>,
+        /// What it waits for.
+        awaited: String,
+    },
     /// A CRD or Namespace was written but did not become ready.
     #[error("{subject}: not ready: {state}")]
     NotReady {
@@ -305,6 +313,7 @@ impl ApplyError {
             | Self::OwnLabel { subject }
             | Self::NotReady { subject, .. }
             | Self::NotCreatedAnew { subject, .. }
+            | Self::AwaitedFailed { subject, .. }
             | Self::Twice { subject, .. }
             | Self::NotObserved { subject } => Some(subject),
             Self::Unreachable { .. }
@@ -350,6 +359,7 @@ impl ApplyError {
                 "remove the object from the other set first, or take it over with --force-conflicts"
             }
             Self::OwnLabel { .. } => "remove the label from the object in the revision",
+            Self::AwaitedFailed { .. } => "correct what it waits for, then run again",
             Self::NotCreatedAnew { .. } => "correct what is named above and run again: it is created then",
             Self::NotReady { .. } => "look at the object's conditions in the cluster, then run again",
             Self::Busy { .. } => "wait for the other run; what a dead run left expires by itself",
@@ -372,6 +382,11 @@ impl ApplyError {
             Self::Twice { .. } => "keep one of them, or give them different namespaces",
             Self::NotObserved { .. } => "observe the set that is planned",
         }
+    }
+
+    /// Whether it concerns one object and leaves the others as they are.
+    pub(crate) fn is_of_one_object(&self) -> bool {
+        self.subject().is_some() && !matches!(self, Self::Twice { .. } | Self::NotObserved { .. })
     }
 
     /// Whether it says that the cluster is away, not that something is wrong with the objects.

@@ -18,9 +18,9 @@ use crate::error::{ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Renewal, Store};
 use crate::live::Verdict;
 use crate::order::Stage;
-use crate::plan::{ApplyPlan, Fate};
+use crate::plan::{ApplyPlan, Fate, Step, awaited_failure};
 use crate::report::{Action, ApplyReport, ObjectReport};
-use crate::{Mode, wait};
+use crate::{FailurePolicy, Mode, wait};
 
 /// What happens while a plan is carried out.
 #[derive(Debug)]
@@ -92,24 +92,22 @@ pub async fn execute(
     let client = &client.counting();
     let mut run = Run::new(plan);
     if run.plan.options.mode == Mode::DryRun {
-        return Ok(run.report());
+        return run.end(Vec::new(), client.wrote());
     }
     let errors = run.plan.held_back();
     if !errors.is_empty() {
         return Err(run.failure(errors, client.wrote()));
     }
     if !run.has_work() {
-        return match run.record_only(client).await {
-            Ok(()) => Ok(run.report()),
-            Err(error) => Err(run.failure(vec![error], client.wrote())),
-        };
+        let errors = run.record_only(client).await.err().into_iter().collect();
+        return run.end(errors, client.wrote());
     }
     events(ApplyEvent::Started {
         writes: run.plan.writes(),
     });
     let errors = run.write_home(client, events).await;
     if !errors.is_empty() {
-        return Err(run.failure(errors, client.wrote()));
+        return run.end(errors, client.wrote());
     }
     let errors = match &run.plan.state {
         None => run.write_all(client, events).await,
@@ -118,11 +116,7 @@ pub async fn execute(
             Err(error) => vec![error],
         },
     };
-    if errors.is_empty() {
-        Ok(run.report())
-    } else {
-        Err(run.failure(errors, client.wrote()))
-    }
+    run.end(errors, client.wrote())
 }
 
 /// Renews the hold on the inventory until it is lost. An outage does not end it: the writes wait until a
@@ -145,6 +139,8 @@ struct Run {
     deferred_for: Vec<Vec<ObjectRef>>,
     /// What was written, by index of the step.
     written: Vec<Option<Written>>,
+    /// Errors of single objects that did not stop the run.
+    failed: Vec<ApplyError>,
     /// What became of members that left, by index of the prune; `None` before pruning.
     pruned: Vec<Option<Pruned>>,
     warnings: Vec<String>,
@@ -168,6 +164,7 @@ impl Run {
             .collect();
         Self {
             deferred_for,
+            failed: Vec::new(),
             written: plan.steps.iter().map(|_| None).collect(),
             pruned: plan.prunes.iter().map(|_| None).collect(),
             warnings: plan.warnings.clone(),
@@ -191,7 +188,7 @@ impl Run {
             return Ok(());
         };
         let entries = self.settled_entries();
-        let revision = self.plan.revision();
+        let revision = self.plan.revision().filter(|_| self.plan.refused.is_empty());
         let is_other_revision = revision.is_some() && revision.as_deref() != state.parent.revision();
         if state.parent.is_settled() && entries == state.entries && !is_other_revision {
             return Ok(());
@@ -212,16 +209,18 @@ impl Run {
             errors = self.write_all(&held, events) => errors,
             lost = keep_alive(client, &mut store) => vec![lost],
         };
+        let is_whole = errors.is_empty() && self.failed.is_empty() && self.plan.refused.is_empty();
         let is_taken_over = |error: &ApplyError| matches!(error, ApplyError::TakenOver { .. });
         if !errors.iter().any(is_taken_over) {
-            let revision = errors.is_empty().then(|| self.plan.revision()).flatten();
+            let revision = is_whole.then(|| self.plan.revision()).flatten();
             let outcome = store.finish(client, &self.entries(), revision.as_deref()).await;
             errors.extend(outcome.err());
         }
         errors
     }
 
-    /// Stages in order; the first one that has an error is the last, and then nothing is pruned.
+    /// Stages in order; the first one that has an error is the last, and then nothing is pruned. What the policy lets
+    /// pass stops no stage, and pruning all the same.
     async fn write_all(
         &mut self,
         client: &Client,
@@ -235,9 +234,13 @@ impl Run {
                 }
             }
             let errors = self.write_stage(client, stage, events).await;
+            let errors = self.let_pass(errors);
             if !errors.is_empty() {
                 return errors;
             }
+        }
+        if !self.failed.is_empty() {
+            return Vec::new();
         }
         let Self { plan, pruned, .. } = self;
         prune(
@@ -251,6 +254,32 @@ impl Run {
         .await
     }
 
+    /// Keeps errors of single objects for the end, where the policy says so, and returns the others. What waits for an
+    /// object that failed, fails.
+    fn let_pass(&mut self, errors: Vec<ApplyError>) -> Vec<ApplyError> {
+        if self.plan.options.failures == FailurePolicy::Atomic {
+            return errors;
+        }
+        let (mut passed, stopping): (Vec<_>, Vec<_>) =
+            errors.into_iter().partition(ApplyError::is_of_one_object);
+        let failed: Vec<Subject> = passed.iter().filter_map(ApplyError::subject).cloned().collect();
+        passed.extend(
+            self.plan
+                .steps
+                .iter()
+                .filter_map(|step| awaited_failure(step, &failed)),
+        );
+        self.failed.extend(passed);
+        stopping
+    }
+
+    /// Whether the object's turn is over without a write.
+    fn has_failed(&self, step: &Step) -> bool {
+        self.failed
+            .iter()
+            .any(|error| error.subject() == Some(&step.subject))
+    }
+
     /// Waits for what others wait for, then has the server judge the others, all of them before the
     /// next write.
     async fn judge_deferred(
@@ -258,34 +287,36 @@ impl Run {
         client: &Client,
         events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Vec<ApplyError> {
-        let Self {
-            plan,
-            written,
-            warnings,
-            ..
-        } = self;
-        let fresh: Vec<_> = plan
+        let fresh: Vec<_> = self
+            .plan
             .steps
             .iter()
-            .zip(&*written)
+            .zip(&self.written)
             .filter(|(_, written)| written.is_some())
             .map(|(step, _)| step)
             .collect();
-        let errors = wait::until_ready(client, plan, &fresh, events).await;
+        let errors = wait::until_ready(client, &self.plan, &fresh, events).await;
+        let errors = self.let_pass(errors);
+        if !errors.is_empty() {
+            return errors;
+        }
+        let errors = wait::until_served(client, &self.plan, &|step| !self.has_failed(step)).await;
+        let errors = self.let_pass(errors);
         if !errors.is_empty() {
             return errors;
         }
         let mut errors = Vec::new();
-        for (index, outcome) in write::judge_deferred(client, plan).await {
+        let judged = write::judge_deferred(client, &self.plan, &|step| !self.has_failed(step)).await;
+        for (index, outcome) in judged {
             match outcome {
                 Ok(judged) => {
-                    warnings.extend(judged.warnings);
-                    plan.steps[index].verdict = judged.verdict;
+                    self.warnings.extend(judged.warnings);
+                    self.plan.steps[index].verdict = judged.verdict;
                 }
                 Err(error) => errors.push(error),
             }
         }
-        errors
+        self.let_pass(errors)
     }
 }
 

@@ -64,8 +64,8 @@ pub use inventory::{
 pub use live::Live;
 pub use observe::observe;
 pub use options::{
-    ApplyOptions, Conflicts, FIELD_MANAGER, Force, Guards, MaxPrune, Mode, Owner, PROTECTED, Prune,
-    TAKEN_OVER, UnknownFields,
+    ApplyOptions, Conflicts, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune, Mode, Owner, PROTECTED,
+    Prune, TAKEN_OVER, UnknownFields,
 };
 pub use plan::{ApplyPlan, Guard, plan};
 pub use report::{Action, ApplyReport, Counts, ObjectReport};

@@ -40,6 +40,17 @@ pub struct ApplyOptions {
     pub guards: Guards,
     /// What to do about objects that cannot be changed in place.
     pub force: Force,
+    /// What one refused object means for the others.
+    pub failures: FailurePolicy,
+}
+
+/// What one refused object means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// Nothing is written unless the server would take every object; a write that fails stops what comes after it.
+    Atomic,
+    /// The others are written, and nothing is pruned.
+    PerResource,
 }
 
 /// What to do about objects that cannot be changed in place.
@@ -157,6 +168,7 @@ impl Default for ApplyOptions {
             owner: None,
             guards: Guards::default(),
             force: Force::Refuse,
+            failures: FailurePolicy::Atomic,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Decides what to write and what to delete. No IO, no clock.
 
+mod failures;
 mod guard;
 mod prune;
 
@@ -13,8 +14,9 @@ use crate::error::{ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Entry, Inventory, Key, State};
 use crate::live::{Finding, Live, Verdict};
 use crate::order::{self, Stage};
-use crate::{ApplyOptions, Mode};
+use crate::{ApplyOptions, FailurePolicy, Mode};
 
+pub(crate) use failures::awaited_failure;
 pub use guard::Guard;
 pub(crate) use prune::{Fate, PruneStep, prunes};
 
@@ -27,7 +29,6 @@ pub struct ApplyPlan {
     pub(crate) prunes: Vec<PruneStep>,
     /// Why nothing is deleted without consent to this very plan; empty when nothing speaks against it.
     pub(crate) guards: Vec<Guard>,
-    #[expect(dead_code, reason = "the policy comes with the next change")]
     /// Objects of the set that the server refused, under a policy that goes on without them.
     pub(crate) refused: Vec<ApplyError>,
     pub(crate) state: Option<State>,
@@ -73,18 +74,22 @@ pub fn plan(
         }
     }
     errors.extend(twice(&steps));
-    if !errors.is_empty() {
+    let is_fatal =
+        |error: &ApplyError| options.failures == FailurePolicy::Atomic || !error.is_of_one_object();
+    if errors.iter().any(is_fatal) {
         return Err(ApplyErrors::new(errors));
     }
+    let refused = failures::with_dependents(errors, &mut steps);
     steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object));
-    let prunes = prunes(&steps, inventory, &members, options);
+    let mut prunes = prunes(&steps, inventory, &members, options);
+    failures::freeze(&mut prunes, &refused);
     let guards = guard::guards(&set, &steps, &prunes, inventory, options);
     let mut plan = ApplyPlan {
         set,
         steps,
         prunes,
         guards,
-        refused: Vec::new(),
+        refused,
         state: inventory.state().cloned(),
         options: options.clone(),
         warnings,

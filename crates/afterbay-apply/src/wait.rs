@@ -27,7 +27,7 @@ enum Readiness {
     Never(String),
 }
 
-/// Waits for the CRDs and Namespaces among `fresh`, then until the kinds of deferred objects answer.
+/// Waits for the CRDs and Namespaces among `fresh`.
 pub(crate) async fn until_ready(
     client: &Client,
     plan: &ApplyPlan,
@@ -54,10 +54,17 @@ pub(crate) async fn until_ready(
         };
         errors.extend(poll(client, plan, step, look).await.err());
     }
-    if !errors.is_empty() {
-        return errors;
-    }
-    for (resource, step) in awaited_kinds(plan) {
+    errors
+}
+
+/// Waits until the kinds of deferred objects that are due answer.
+pub(crate) async fn until_served(
+    client: &Client,
+    plan: &ApplyPlan,
+    is_due: &(dyn Fn(&Step) -> bool + Sync),
+) -> Vec<ApplyError> {
+    let mut errors = Vec::new();
+    for (resource, step) in awaited_kinds(plan, is_due) {
         let look = async || served(client, resource).await;
         errors.extend(poll(client, plan, step, look).await.err());
     }
@@ -132,9 +139,9 @@ fn namespace(object: &Value) -> Readiness {
 }
 
 /// The kinds of deferred objects, each with one object that needs it.
-fn awaited_kinds(plan: &ApplyPlan) -> Vec<(&Resource, &Step)> {
+fn awaited_kinds<'a>(plan: &'a ApplyPlan, is_due: &dyn Fn(&Step) -> bool) -> Vec<(&'a Resource, &'a Step)> {
     let mut kinds: BTreeMap<String, (&Resource, &Step)> = BTreeMap::new();
-    for step in &plan.steps {
+    for step in plan.steps.iter().filter(|step| is_due(step)) {
         let Verdict::Deferred { waits_for } = &step.verdict else {
             continue;
         };

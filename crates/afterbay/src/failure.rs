@@ -136,7 +136,10 @@ impl From<RunError> for Failure {
         };
         let findings = error.findings();
         let report = match error {
-            RunError::Apply(failure) if wrote != Wrote::Nothing => Some(Box::new(failure.report)),
+            // A dry-run that goes on without refused objects has something to tell, too.
+            RunError::Apply(failure) if wrote != Wrote::Nothing || failure.report.dry_run => {
+                Some(Box::new(failure.report))
+            }
             _ => None,
         };
         Self {

@@ -13,6 +13,7 @@ mod decrypts_with_kms;
 mod decrypts_with_vault;
 mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
+mod goes_on_without_what_is_refused;
 mod guards_against_pruning;
 mod integrity_policies;
 mod interop_matrix;
@@ -72,6 +73,10 @@ const CASES: &[Case] = &[
         defers_what_waits_for_its_namespace::run,
     ),
     ("delete_takes_all_away", delete_takes_all_away::run),
+    (
+        "goes_on_without_what_is_refused",
+        goes_on_without_what_is_refused::run,
+    ),
     ("guards_against_pruning", guards_against_pruning::run),
     ("integrity_policies", integrity_policies::run),
     ("interop_matrix", interop_matrix::run),

@@ -50,10 +50,29 @@ impl Run {
         entries
     }
 
+    /// The report; with errors, those of objects that did not stop the run included, what was done before.
+    pub(super) fn end(
+        mut self,
+        mut errors: Vec<ApplyError>,
+        wrote: Wrote,
+    ) -> Result<ApplyReport, Box<ApplyFailure>> {
+        errors.append(&mut self.failed);
+        errors.extend(self.plan.refused.iter().cloned());
+        if errors.is_empty() {
+            Ok(self.report())
+        } else {
+            Err(self.failure(errors, wrote))
+        }
+    }
+
     pub(super) fn failure(self, errors: Vec<ApplyError>, wrote: Wrote) -> Box<ApplyFailure> {
         let errors = ApplyErrors::new(errors);
+        let ending = match self.plan.options.mode {
+            Mode::DryRun => Ending::DryRun,
+            Mode::Write => Ending::Stopped(&errors),
+        };
         Box::new(ApplyFailure {
-            report: self.report_at(Ending::Stopped(&errors)),
+            report: self.report_at(ending),
             errors,
             wrote,
         })
@@ -76,6 +95,12 @@ impl Run {
             .iter()
             .enumerate()
             .map(|(index, step)| self.step_report(index, step, ending));
+        let refused = self
+            .plan
+            .refused
+            .iter()
+            .filter_map(ApplyError::subject)
+            .map(|subject| ObjectReport::new(subject, Action::Failed));
         let prunes = self
             .plan
             .prunes
@@ -88,7 +113,7 @@ impl Run {
             inventory: self.plan.state.as_ref().map(|state| state.parent.display()),
             prunes_everything: self.plan.steps.is_empty() && !self.plan.prunes.is_empty(),
             counts: Counts::default(),
-            objects: steps.chain(prunes).collect(),
+            objects: steps.chain(refused).chain(prunes).collect(),
             needs_consent: self.plan.needs_consent().then(|| self.plan.id()),
             warnings: self.warnings.clone(),
         };

@@ -540,6 +540,66 @@ async fn a_failed_write_stops_what_comes_later_and_all_pruning() {
 }
 
 #[tokio::test]
+async fn per_resource_a_failed_write_stops_pruning_and_nothing_else() {
+    let fake = Fake::start(|request, _| {
+        (request.contains("/configmaps/three?")).then(|| Reply::Json(403, status(403, "Forbidden", "no")))
+    })
+    .await;
+    prepared(&fake).await;
+    let client = fake.client();
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "later" } });
+    let mut plan = plan(&[config_map("three"), secret], &inventory(&client).await);
+    plan.options.failures = FailurePolicy::PerResource;
+    let outcome = run(&client, plan).await;
+    insta::assert_snapshot!(told(&outcome), @r"
+    failed ConfigMap/three
+    created Secret/later
+    not reached ConfigMap/two
+    not reached ConfigMap/one
+    Something: app.yaml:1:1: ConfigMap/default/three: forbidden: no
+    ");
+    assert_eq!(members(&fake.parent()), ["one", "three", "two", "later"]);
+}
+
+#[tokio::test]
+async fn per_resource_what_was_refused_before_is_in_the_report() {
+    let fake = Fake::start(|_, _| None).await;
+    prepared(&fake).await;
+    let client = fake.client();
+    for mode in [Mode::DryRun, Mode::Write] {
+        let mut plan = planned(
+            &[config_map("one"), config_map("two"), config_map("three")],
+            &inventory(&client).await,
+            |object| match object.name.as_str() {
+                "three" => Verdict::Create,
+                _ => Verdict::Unchanged { uid: "1".to_owned() },
+            },
+        );
+        let two = plan
+            .steps
+            .iter()
+            .position(|step| step.address.object.name == "two");
+        let refused = plan.steps.remove(two.unwrap());
+        plan.options.failures = FailurePolicy::PerResource;
+        plan.options.mode = mode;
+        plan.refused.push(ApplyError::Forbidden {
+            subject: Box::new(refused.subject),
+            message: "no".to_owned(),
+        });
+        let outcome = run(&client, plan).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told(&outcome).replace("Nothing:", "Something:"), @r"
+            unchanged ConfigMap/one
+            created ConfigMap/three
+            failed ConfigMap/two
+            Something: app.yaml:2:1: ConfigMap/default/two: forbidden: no
+            ");
+        }
+    }
+    assert_eq!(members(&fake.parent()), ["one", "three", "two"]);
+}
+
+#[tokio::test]
 async fn no_more_requests_at_once_than_asked_for() {
     let fake = Fake::start(|request, memory| late(request, memory, 30)).await;
     let client = fake.client();

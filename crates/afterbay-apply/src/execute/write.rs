@@ -6,6 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{ApplyEvent, Run, Written, recreate};
+use crate::FailurePolicy;
 use crate::client::Client;
 use crate::desired;
 use crate::error::{ApplyError, Quotes, refused};
@@ -29,13 +30,14 @@ fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
 pub(super) async fn judge_deferred(
     client: &Client,
     plan: &ApplyPlan,
+    is_due: &(dyn Fn(&Step) -> bool + Sync),
 ) -> Vec<(usize, Result<Judged, ApplyError>)> {
     let judge = &judge(client, plan);
     let deferred = plan
         .steps
         .iter()
         .enumerate()
-        .filter(|(_, step)| matches!(step.verdict, Verdict::Deferred { .. }));
+        .filter(|(_, step)| matches!(step.verdict, Verdict::Deferred { .. }) && is_due(step));
     stream::iter(deferred)
         .map(async |(index, step)| {
             let object = &plan.set.objects()[step.object];
@@ -60,7 +62,9 @@ impl Run {
         let indexes: Vec<_> = self
             .plan
             .steps_in(stage)
-            .filter(|(index, step)| step.verdict.is_write() && self.written[*index].is_none())
+            .filter(|(index, step)| {
+                step.verdict.is_write() && self.written[*index].is_none() && !self.has_failed(step)
+            })
             .map(|(index, _)| index)
             .collect();
         self.write_steps(client, &indexes, events).await
@@ -129,7 +133,10 @@ impl Run {
                     Err(error) => errors.push(error),
                 }
             }
-            if !errors.is_empty() {
+            let is_fatal = |error: &ApplyError| {
+                plan.options.failures == FailurePolicy::Atomic || !error.is_of_one_object()
+            };
+            if errors.iter().any(is_fatal) {
                 break;
             }
         }

@@ -12,7 +12,7 @@ use crate::discovery::{Kinds, Resource, Scope};
 use crate::inventory::{Pace, ParentKind, ParentState};
 use crate::live::{Member, Present};
 use crate::scripted;
-use crate::{Guards, MaxPrune, Owner, PROTECTED, Prune};
+use crate::{FailurePolicy, Guards, MaxPrune, Owner, PROTECTED, Prune};
 
 fn resource(api_version: &str, kind: &str, plural: &str, scope: Scope) -> Resource {
     Resource {
@@ -465,6 +465,81 @@ fn every_refusal_is_reported() {
     app.yaml:1:1: Secret/a: forbidden: no
     app.yaml:3:1: Secret/c: forbidden: never
     ");
+}
+
+#[test]
+fn per_resource_goes_on_without_what_was_refused_and_freezes_pruning() {
+    let objects = [
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "refused" } }),
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "new" } }),
+        json!({ "apiVersion": "example.com/v1", "kind": "Widget", "metadata": { "name": "waits" } }),
+        json!({ "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": { "name": "widgets.example.com" } }),
+    ];
+    let refusal = |index: usize| {
+        let object = scripted::object(u32::try_from(index).unwrap(), &objects[index]);
+        let address = desired::address(&object, &kinds(), &Definitions::default(), "default").unwrap();
+        Err(ApplyError::Forbidden {
+            subject: Box::new(desired::subject(&object, &address.object)),
+            message: "no".to_owned(),
+        })
+    };
+    let members = [
+        reference("v1", "Secret", "default", "refused"),
+        reference("v1", "Secret", "default", "left"),
+    ];
+    let inventory = inventory(&members);
+    let states = || {
+        members
+            .iter()
+            .map(|object| (Key::of(object), Member::Present(ours(&inventory, object))))
+            .collect()
+    };
+    let verdicts = || {
+        vec![
+            refusal(0),
+            Ok(Verdict::Create),
+            Ok(Verdict::Deferred {
+                waits_for: vec![reference(
+                    "apiextensions.k8s.io/v1",
+                    "CustomResourceDefinition",
+                    "",
+                    "widgets.example.com",
+                )],
+            }),
+            refusal(3),
+        ]
+    };
+    let planned = |failures, verdicts| {
+        let options = ApplyOptions {
+            failures,
+            ..pruning(Prune::Delete)
+        };
+        plan(
+            scripted::set(&objects, 'a'),
+            &inventory,
+            live(&objects, verdicts, states()),
+            &options,
+        )
+    };
+    assert_eq!(planned(FailurePolicy::Atomic, verdicts()).err().unwrap().len(), 2);
+    let plan = planned(FailurePolicy::PerResource, verdicts()).ok().unwrap();
+    let refused: Vec<_> = plan.refused.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(show(&plan) + "--\n" + &refused.join("\n"), @r"
+    Secret/default/new Create
+    Secret/default/left keep: left the revision; nothing is pruned while objects fail (3 do)
+    --
+    app.yaml:1:1: Secret/default/refused: forbidden: no
+    app.yaml:4:1: CustomResourceDefinition.apiextensions.k8s.io/widgets.example.com: forbidden: no
+    app.yaml:3:1: Widget.example.com/default/waits: waits for CustomResourceDefinition.apiextensions.k8s.io/widgets.example.com, which failed
+    ");
+    // What concerns more than one object stops everything under any policy.
+    let unreachable = ApplyError::OutOfTime {
+        server: "s".to_owned(),
+    };
+    let mut all = verdicts();
+    all[0] = Err(unreachable);
+    assert!(planned(FailurePolicy::PerResource, all).is_err());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What may become of objects that are in the cluster already.
 
-use afterbay_apply::{ApplyOptions, Force, Guards, MaxPrune, Owner, PROTECTED};
-use clap::Args;
+use afterbay_apply::{ApplyOptions, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED};
+use clap::{Args, ValueEnum};
 
 /// Flags about live objects and who else writes them.
 #[derive(Debug, Args)]
@@ -24,6 +24,10 @@ pub(crate) struct LiveArguments {
     #[arg(long)]
     force: bool,
 
+    /// What an object that the server refuses means for the others
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Failures::Atomic)]
+    failure_policy: Failures,
+
     /// The most that one run may prune, as a number of objects or a share of the inventory such as `20%`
     #[arg(long, value_name = "N|N%", value_parser = max_prune)]
     max_prune: Option<MaxPrune>,
@@ -35,6 +39,15 @@ pub(crate) struct LiveArguments {
     /// Consent to what guards hold back in this plan, by the name that the refusal gave it
     #[arg(long, value_name = "PLAN")]
     consent: Option<String>,
+}
+
+/// What one refused object means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Failures {
+    /// Nothing is written unless the server would take all of them
+    Atomic,
+    /// The others are written, and nothing is pruned
+    PerResource,
 }
 
 /// Where a Pod finds the namespace it runs in.
@@ -51,6 +64,10 @@ impl LiveArguments {
         if self.force {
             options.force = Force::Recreate;
         }
+        options.failures = match self.failure_policy {
+            Failures::Atomic => FailurePolicy::Atomic,
+            Failures::PerResource => FailurePolicy::PerResource,
+        };
         options.guards = Guards {
             max_prune: self.max_prune,
             protected: self
