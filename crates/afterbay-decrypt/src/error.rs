@@ -8,6 +8,7 @@ use afterbay_manifest::{
 use afterbay_sops::{SopsError, SopsErrors, TokenProblem};
 use thiserror::Error;
 
+use crate::plaintext::{self, Unsealed};
 use crate::{DecryptedParts, ExemptionReason, MessageFailure, nested};
 
 /// One thing that is wrong.
@@ -135,6 +136,16 @@ pub enum DecryptError {
         /// What put it there, where that was found out ([`DecryptErrors::blame`]).
         by: Option<String>,
     },
+    /// Values of a Secret did not come from authenticated ciphertext, and the operator requires that.
+    #[error("{place}: {object}: not sealed: {}", reasons(found))]
+    Unsealed {
+        /// The object's place.
+        place: Place,
+        /// The object.
+        object: ObjectRef,
+        /// Why, and which values.
+        found: Vec<(Unsealed, Vec<KeyPath>)>,
+    },
     /// What opened is no object any more.
     #[error(transparent)]
     Object(#[from] ObjectError),
@@ -198,6 +209,15 @@ pub enum Leftover {
     },
 }
 
+/// `data.a, data.b in plain text in the revision; …`.
+pub(crate) fn reasons(found: &[(Unsealed, Vec<KeyPath>)]) -> String {
+    let texts: Vec<String> = found
+        .iter()
+        .map(|(reason, paths)| format!("{} {reason}", plaintext::listed(paths)))
+        .collect();
+    texts.join("; ")
+}
+
 impl DecryptError {
     /// What to do about it, where the text does not say so itself. A file with several errors has several remedies.
     pub fn hint(&self) -> Option<String> {
@@ -212,6 +232,10 @@ impl DecryptError {
             Self::Eyaml { .. } => {
                 Some("give the private key with --eyaml-private-key-file or EYAML_PRIVATE_KEY".to_owned())
             }
+            Self::Unsealed { .. } => Some(
+                "seal the values with sops, or let the operator allow plain ones with --secret-policy"
+                    .to_owned(),
+            ),
             Self::SecretExempt { .. }
             | Self::PartlyExempt { .. }
             | Self::NestedNotText { .. }

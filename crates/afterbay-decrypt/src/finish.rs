@@ -3,9 +3,10 @@
 
 use afterbay_manifest::{
     DataKeys, Integrity, KeyPath, Node, Object, Place, Position, Provenance, RenderedSet, Scalar, Scrubber,
-    Sealed, Segment, Value,
+    Sealed, Segment, Value, Warning,
 };
 
+use crate::error::reasons;
 use crate::eyaml::{self, OpenedScalar, TokenFailure};
 use crate::nested::{self, EntryFailure, NestedFiles, OpenedEntry};
 use crate::objects::{Exempt, SealedTokens, Subject};
@@ -13,7 +14,7 @@ use crate::overlay::ObjectSource;
 use crate::set::{Counts, DecryptedSet};
 use crate::{
     DecryptError, DecryptErrors, DecryptOptions, DecryptedParts, Exemption, FileReport, Leftover, MacOutcome,
-    OpenedFiles, Unfinished, confinement, leftover, scalar,
+    OpenedFiles, SecretPolicy, Unfinished, Unsealed, confinement, leftover, plaintext, scalar,
 };
 
 /// Opens the tokens of the objects and proves that the set is what its type says.
@@ -155,7 +156,40 @@ impl Run<'_> {
             self.opened.exemptions.record(exemption, &subject.origin.file);
         }
         let object = object.map_err(|error| self.errors.push(error.into())).ok();
+        if let Some(object) = object.as_ref().filter(|_| !left_sealed) {
+            self.look_for_unsealed(object);
+        }
         object.filter(|_| self.errors.len() == before)
+    }
+
+    /// Holds the values of a Secret against what the operator requires of them. What is exempt is sealed as it is.
+    fn look_for_unsealed(&mut self, object: &Object) {
+        let policy = self.options.secret_policy;
+        if policy == SecretPolicy::Off {
+            return;
+        }
+        let mut found = plaintext::unsealed(object, self.options);
+        if policy == SecretPolicy::Warn {
+            // That a pipe loses provenance is told once for all of it, and eyaml is counted in every report.
+            found.retain(|(reason, _)| *reason == Unsealed::Plain);
+        }
+        if found.is_empty() {
+            return;
+        }
+        let origin = object.origin();
+        let place = Place::new(origin.file.clone(), origin.position);
+        if policy == SecretPolicy::Warn {
+            self.opened.warnings.push(Warning {
+                place: Some(place),
+                message: format!("{}: not sealed: {}", object.reference(), reasons(&found)),
+            });
+        } else {
+            self.errors.push(DecryptError::Unsealed {
+                place,
+                object: object.reference().clone(),
+                found,
+            });
+        }
     }
 }
 

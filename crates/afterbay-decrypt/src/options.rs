@@ -25,6 +25,34 @@ pub struct DecryptOptions {
     pub exempt_secrets: SecretExemption,
     /// Places, besides those that are always right, where an opened value may end.
     pub allowed_places: Vec<PlacePattern>,
+    /// What to do about values of Secrets that did not come from authenticated ciphertext.
+    pub secret_policy: SecretPolicy,
+    /// Places, besides the entries of v1 Secrets, whose values count as those of Secrets.
+    pub secret_places: Vec<PlacePattern>,
+    /// Whether what was opened from hiera-eyaml tokens counts as authenticated.
+    pub unauthenticated_eyaml: UnauthenticatedEyaml,
+}
+
+/// What to do about values of Secrets that did not come from authenticated ciphertext.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SecretPolicy {
+    /// Each object that has some is an error.
+    RequireEncrypted,
+    /// Each object that has some in plain text is a warning.
+    Warn,
+    /// Nothing.
+    #[default]
+    Off,
+}
+
+/// Whether hiera-eyaml, which encrypts and does not authenticate, is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum UnauthenticatedEyaml {
+    /// It is not.
+    #[default]
+    Refused,
+    /// It is.
+    Allowed,
 }
 
 /// What to do about the MAC of one file, or of the files of a directory.
@@ -65,7 +93,7 @@ pub enum SecretExemption {
 
 impl Default for DecryptOptions {
     /// MACs are required, eyaml is opened in v1 Secrets only, and `SopsSecret` is the one exempt kind: an
-    /// operator in the cluster opens it.
+    /// operator in the cluster opens it. Nobody looks for plain Secrets.
     fn default() -> Self {
         Self {
             mac: MacPolicy::Require,
@@ -76,6 +104,9 @@ impl Default for DecryptOptions {
             exempt_paths: Vec::new(),
             exempt_secrets: SecretExemption::Refused,
             allowed_places: Vec::new(),
+            secret_policy: SecretPolicy::Off,
+            secret_places: Vec::new(),
+            unauthenticated_eyaml: UnauthenticatedEyaml::Refused,
         }
     }
 }

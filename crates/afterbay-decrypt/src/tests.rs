@@ -7,6 +7,7 @@ mod exemptions;
 mod files;
 mod leftovers;
 mod nested;
+mod plaintext;
 mod tokens;
 mod vectors;
 

@@ -40,6 +40,7 @@ mod refuses_tampered_value;
 mod refuses_what_the_server_refuses;
 mod reports_conflicts;
 mod runs_without_git_or_ssh;
+mod secrets_have_to_be_sealed;
 mod string_data_keys_that_leave_git_leave_the_cluster;
 mod survives_api_server_away_then_back;
 mod takes_over_from_kubectl;
@@ -117,6 +118,7 @@ const CASES: &[Case] = &[
     ),
     ("reports_conflicts", reports_conflicts::run),
     ("runs_without_git_or_ssh", runs_without_git_or_ssh::run),
+    ("secrets_have_to_be_sealed", secrets_have_to_be_sealed::run),
     (
         "string_data_keys_that_leave_git_leave_the_cluster",
         string_data_keys_that_leave_git_leave_the_cluster::run,

@@ -2,7 +2,7 @@
 
 use afterbay_decrypt::{
     DecryptOptions, IntegrityPolicy, KindPattern, MacException, MacPolicy, PatternError, PlacePattern,
-    SecretExemption,
+    SecretExemption, SecretPolicy, UnauthenticatedEyaml,
 };
 use afterbay_manifest::TreePath;
 use clap::{Args, ValueEnum};
@@ -41,6 +41,19 @@ pub(crate) struct DecryptArguments {
 
     #[command(flatten)]
     places: PlaceArguments,
+
+    /// What to do about values of Secrets that did not come from authenticated ciphertext
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Secrets::Warn)]
+    secret_policy: Secrets,
+
+    /// Where, besides v1 Secrets, values count as those of a Secret, as `Kind:key.path` or `Kind.group:key.path` (can be
+    /// repeated)
+    #[arg(long, value_name = "KIND:PATH")]
+    secret_in: Vec<String>,
+
+    /// What is enough for `require-encrypted` although anyone could have written it (can be repeated)
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    allow_unauthenticated: Vec<Unauthenticated>,
 }
 
 /// Where opened values may end.
@@ -49,6 +62,24 @@ pub(crate) struct PlaceArguments {
     /// Where, besides Secrets, an opened value may end, as `Kind:key.path` or `Kind.group:key.path` (can be repeated)
     #[arg(long, value_name = "KIND:PATH")]
     allow_opened_in: Vec<String>,
+}
+
+/// What to do about Secrets that are not sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Secrets {
+    /// Refuse them, and what comes through a pipe
+    RequireEncrypted,
+    /// Warn of what stands in plain text in the revision
+    Warn,
+    /// Do not look
+    Off,
+}
+
+/// Formats that encrypt and do not authenticate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Unauthenticated {
+    /// hiera-eyaml
+    Eyaml,
 }
 
 impl PlaceArguments {
@@ -125,6 +156,17 @@ impl DecryptArguments {
             options.exempt_secrets = SecretExemption::Allowed;
         }
         options.allowed_places = self.places.patterns()?;
+        options.secret_policy = match self.secret_policy {
+            Secrets::RequireEncrypted => SecretPolicy::RequireEncrypted,
+            Secrets::Warn => SecretPolicy::Warn,
+            Secrets::Off => SecretPolicy::Off,
+        };
+        for place in &self.secret_in {
+            options.secret_places.push(place.parse::<PlacePattern>()?);
+        }
+        if self.allow_unauthenticated.contains(&Unauthenticated::Eyaml) {
+            options.unauthenticated_eyaml = UnauthenticatedEyaml::Allowed;
+        }
         Ok(options)
     }
 }
