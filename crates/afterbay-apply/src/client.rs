@@ -5,6 +5,7 @@
 //! this crate uses them. What a server answers stays in types without `Debug` until it was scrubbed.
 
 mod hold;
+mod identity;
 mod request;
 mod retry;
 mod said;
@@ -16,13 +17,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use kube::client::AuthError;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{KubeConfigOptions, KubeconfigError};
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout};
 use wrote::Ledger;
 
 pub(crate) use hold::Hold;
+pub use identity::{ExecPlugins, Identity, KubeconfigSecret};
 pub(crate) use request::{Method, Request, Response, query_value, segment};
 pub(crate) use retry::{Cause, Failure, Status, is_bad_input};
 pub(crate) use said::ServerText;
@@ -35,6 +37,13 @@ pub struct ConnectOptions {
     pub kubeconfig: Option<PathBuf>,
     /// The context in it; `None` takes the current one.
     pub context: Option<String>,
+    /// A Secret of that cluster with the kubeconfig of the cluster to reach; `None` reaches that cluster itself.
+    pub kubeconfig_secret: Option<KubeconfigSecret>,
+    /// As whom.
+    pub identity: Identity,
+    /// Whether programs are run that a named kubeconfig, or one in a Secret, wants run for credentials. What the user's own
+    /// kubeconfig names, where none is given, is run as `kubectl` does.
+    pub exec_plugins: ExecPlugins,
     /// How long everything done through this connection may take together.
     pub timeout: Duration,
     /// How long the server may take for one answer.
@@ -47,6 +56,9 @@ impl Default for ConnectOptions {
         Self {
             kubeconfig: None,
             context: None,
+            kubeconfig_secret: None,
+            identity: Identity::Own,
+            exec_plugins: ExecPlugins::Refused,
             timeout: Duration::from_mins(5),
             request_timeout: Duration::from_secs(30),
         }
@@ -64,6 +76,22 @@ pub enum ConnectError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The kubeconfig in a Secret cannot be read or does not have what was asked for.
+    #[error("the kubeconfig in {secret} cannot be used: {problem}")]
+    KubeconfigSecret {
+        /// The Secret.
+        secret: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A kubeconfig that somebody named wants a program run.
+    #[error("the kubeconfig in {origin} wants the program {command:?} run for credentials")]
+    ExecPlugin {
+        /// Where it comes from.
+        origin: String,
+        /// The program.
+        command: String,
+    },
     /// The client cannot be made from it: certificates, credential plugin, proxy.
     #[error("no client can be made for {server}: {problem}")]
     Client {
@@ -80,6 +108,10 @@ impl ConnectError {
         match self {
             Self::Kubeconfig { .. } => {
                 "name a kubeconfig and a context that `kubectl config get-contexts` lists"
+            }
+            Self::KubeconfigSecret { .. } => "name a Secret with a self-contained kubeconfig under `value`",
+            Self::ExecPlugin { .. } => {
+                "put a token or a certificate in, or let the program be run with --allow-exec-plugins"
             }
             Self::Client { .. } => {
                 "check the certificates, the credential plugin and the proxy of this context"
@@ -110,15 +142,26 @@ pub struct Client {
     hold: Option<Hold>,
 }
 
-/// Reads the kubeconfig and prepares a connection. Sends nothing.
+/// Reads the kubeconfig and prepares a connection.
 ///
-/// The clock of [`ConnectOptions::timeout`] starts here; [`Client::within`] starts it anew. A credential
-/// plugin that the kubeconfig names is run, as `kubectl` does.
+/// The clock of [`ConnectOptions::timeout`] starts here; [`Client::within`] starts it anew. To reach a cluster whose
+/// kubeconfig is in a Secret, that Secret is read.
 pub async fn connect(options: &ConnectOptions) -> Result<Client, ConnectError> {
-    let mut config = load(options).await.map_err(|error| ConnectError::Kubeconfig {
-        file: options.kubeconfig.clone(),
-        problem: kubeconfig_problem(&error),
-    })?;
+    let mut config = match &options.kubeconfig {
+        Some(file) => identity::from_file(file, options).await?,
+        None => load(options).await.map_err(|error| ConnectError::Kubeconfig {
+            file: None,
+            problem: kubeconfig_problem(&error),
+        })?,
+    };
+    if let Some(secret) = &options.kubeconfig_secret {
+        config = identity::from_secret(config, secret, options).await?;
+    }
+    options.identity.assume(&mut config);
+    dial(config, options)
+}
+
+fn dial(mut config: kube::Config, options: &ConnectOptions) -> Result<Client, ConnectError> {
     // Retries are ours: they know the deadline, have jitter, and end before it.
     config.default_retry = false;
     config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
@@ -147,10 +190,6 @@ async fn load(options: &ConnectOptions) -> Result<kube::Config, KubeconfigError>
         context: options.context.clone(),
         ..KubeConfigOptions::default()
     };
-    if let Some(file) = &options.kubeconfig {
-        let file = Kubeconfig::read_from(file)?;
-        return kube::Config::from_custom_kubeconfig(file, &choice).await;
-    }
     match kube::Config::from_kubeconfig(&choice).await {
         Err(error) if options.context.is_none() => kube::Config::incluster().map_err(|_| error),
         outcome => outcome,

@@ -53,7 +53,9 @@ mod schema;
 mod scripted;
 mod wait;
 
-pub use client::{Client, ConnectError, ConnectOptions, Wrote, connect};
+pub use client::{
+    Client, ConnectError, ConnectOptions, ExecPlugins, Identity, KubeconfigSecret, Wrote, connect,
+};
 pub use delete::delete;
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};

@@ -63,8 +63,12 @@ impl Server {
         Self { address, log, task }
     }
 
+    pub(crate) fn config(&self) -> kube::Config {
+        kube::Config::new(self.address.parse().unwrap())
+    }
+
     pub(crate) fn client(&self, timeout: Duration) -> Client {
-        let mut config = kube::Config::new(self.address.parse().unwrap());
+        let mut config = self.config();
         config.default_retry = false;
         Client::from_service(kube::Client::try_from(config).unwrap(), timeout)
     }

@@ -1,5 +1,6 @@
 //! The scenarios, one file each; `cargo xtask e2e` runs them.
 
+mod acts_as_others;
 mod applies_a_revision;
 mod builds_sealed_overlays_as_kustomize;
 mod changes_only_what_changed;
@@ -52,6 +53,7 @@ use e2e::Case;
 
 /// Scenarios that share the server with others.
 const CASES: &[Case] = &[
+    ("acts_as_others", acts_as_others::run),
     ("applies_a_revision", applies_a_revision::run),
     ("controls_of_single_objects", controls_of_single_objects::run),
     ("takes_over_from_kubectl", takes_over_from_kubectl::run),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::scripted::{Reply, Server, status};
+use kube::config::Kubeconfig;
 
 const ENOUGH: Duration = Duration::from_secs(20);
 

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use afterbay_apply::{Busy, ConnectOptions, InventoryOptions, ParentKind};
+use afterbay_apply::{
+    Busy, ConnectOptions, ExecPlugins, Identity, InventoryOptions, KubeconfigSecret, ParentKind,
+};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 /// Flags that choose a cluster.
@@ -17,6 +20,30 @@ pub(crate) struct ClusterArguments {
     /// Context of the kubeconfig [default: the current one]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+
+    /// Secret in that cluster with the kubeconfig of another one to apply to, as `[NAMESPACE/]NAME[:KEY]`
+    #[arg(long, value_name = "SECRET", value_parser = kubeconfig_secret)]
+    kubeconfig_secret: Option<KubeconfigSecret>,
+
+    /// Run the program that the file of `--kubeconfig`, or the Secret, names for credentials
+    #[arg(long)]
+    allow_exec_plugins: bool,
+
+    /// User to impersonate
+    #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new())]
+    user: Option<String>,
+
+    /// Group to impersonate with `--as` (can be repeated)
+    #[arg(long = "as-group", value_name = "GROUP", requires = "user")]
+    groups: Vec<String>,
+
+    /// Uid to impersonate with `--as`
+    #[arg(long = "as-uid", value_name = "UID", requires = "user")]
+    uid: Option<String>,
+
+    /// Service account to impersonate [default of NAMESPACE: `--namespace`, then the context's]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = namespaced, conflicts_with = "user")]
+    service_account: Option<(Option<String>, String)>,
 
     /// Namespace of objects that name none, and of the inventory [default: the context's]
     #[arg(long, short, value_name = "NAME")]
@@ -33,10 +60,56 @@ impl ClusterArguments {
         ConnectOptions {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
+            kubeconfig_secret: self.kubeconfig_secret.clone(),
+            identity: self.identity(),
+            exec_plugins: if self.allow_exec_plugins {
+                ExecPlugins::Allowed
+            } else {
+                ExecPlugins::Refused
+            },
             timeout: self.timeout,
             ..ConnectOptions::default()
         }
     }
+}
+
+impl ClusterArguments {
+    fn identity(&self) -> Identity {
+        if let Some((namespace, name)) = &self.service_account {
+            return Identity::ServiceAccount {
+                namespace: namespace.clone().or_else(|| self.namespace.clone()),
+                name: name.clone(),
+            };
+        }
+        self.user.as_ref().map_or(Identity::Own, |name| Identity::User {
+            name: name.clone(),
+            groups: self.groups.clone(),
+            uid: self.uid.clone(),
+        })
+    }
+}
+
+/// Reads `[NAMESPACE/]NAME`.
+fn namespaced(text: &str) -> Result<(Option<String>, String), String> {
+    let (namespace, name) = match text.split_once('/') {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name),
+        None => (None, text),
+    };
+    let is_empty = name.is_empty() || namespace.as_deref() == Some("");
+    if is_empty || name.contains('/') {
+        return Err(format!("{text:?} is not [NAMESPACE/]NAME"));
+    }
+    Ok((namespace, name.to_owned()))
+}
+
+/// Reads `[NAMESPACE/]NAME[:KEY]`.
+fn kubeconfig_secret(text: &str) -> Result<KubeconfigSecret, String> {
+    let (place, key) = match text.split_once(':') {
+        Some((place, key)) => (place, Some(key.to_owned())),
+        None => (text, None),
+    };
+    let (namespace, name) = namespaced(place)?;
+    Ok(KubeconfigSecret { namespace, name, key })
 }
 
 /// Flags that describe an inventory.
@@ -120,6 +193,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_may_have_a_namespace_and_a_key() {
+        let read = |text| kubeconfig_secret(text).map(|secret| (secret.namespace, secret.name, secret.key));
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(read("a"), Ok((None, "a".to_owned(), None)));
+        assert_eq!(read("n/a:k"), Ok((text("n"), "a".to_owned(), text("k"))));
+        for wrong in ["", "/a", "n/", "n/a/b"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_are_read_as_go_writes_them() {
