@@ -54,6 +54,8 @@ impl Target {
 /// An entry of `patches` or `patchesJson6902`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patch {
+    /// What messages call it, if it does not stand in the kustomization file.
+    pub(crate) specified_as: Option<String>,
     pub(crate) path: String,
     /// The patch itself.
     pub(crate) text: String,

@@ -22,6 +22,7 @@ use crate::loads::{self, Files};
 use crate::locate::{self, Entry, Found, Target};
 use crate::merge::Schema;
 use crate::resource::Resource;
+use crate::specification::Specification;
 use crate::transform::Layer;
 use crate::{annotation, hash, openapi, read, references, scope, sort};
 
@@ -61,16 +62,31 @@ pub fn render_with(
     revision: Revision,
     options: Options,
 ) -> Result<RenderedSet, RenderErrors> {
-    let (set, errors) = attempt_with(tree, path, revision, options);
-    match errors {
-        None => Ok(set),
-        Some(errors) => Err(errors),
+    render_specified(tree, path, revision, options, &Specification::default())
+}
+
+/// The same with more asked of it than the tree says.
+pub fn render_specified(
+    tree: &FileTree,
+    path: &TreePath,
+    revision: Revision,
+    options: Options,
+    specification: &Specification,
+) -> Result<RenderedSet, RenderErrors> {
+    match attempt_with(tree, path, revision, options, specification) {
+        (set, None) => Ok(set),
+        (_, Some(errors)) => Err(errors),
     }
 }
 
 /// What made and changed each object, as far as the build comes. It takes more time and memory than the build.
-pub fn explanation(tree: &FileTree, path: &TreePath, options: Options) -> Explanation {
-    build(tree, path, Revision::UNKNOWN, options, true).2
+pub fn explanation(
+    tree: &FileTree,
+    path: &TreePath,
+    options: Options,
+    specification: &Specification,
+) -> Explanation {
+    build(tree, path, Revision::UNKNOWN, options, specification, true).2
 }
 
 /// The same, and what made and changed each of its objects. It takes more time and memory.
@@ -79,8 +95,9 @@ pub fn explain(
     path: &TreePath,
     revision: Revision,
     options: Options,
+    specification: &Specification,
 ) -> Result<(RenderedSet, Explanation), RenderErrors> {
-    let (set, errors, explanation) = build(tree, path, revision, options, true);
+    let (set, errors, explanation) = build(tree, path, revision, options, specification, true);
     match errors {
         None => Ok((set, explanation)),
         Some(errors) => Err(errors),
@@ -92,7 +109,17 @@ pub fn explain(
 /// Files that are left sealed ([`FileTree::leave_sealed`]) are left out. An incomplete set is good for one thing: later
 /// stages can look for more errors in it, so that all are reported together.
 pub fn attempt(tree: &FileTree, path: &TreePath, revision: Revision) -> (RenderedSet, Option<RenderErrors>) {
-    attempt_with(tree, path, revision, Options::default())
+    attempt_specified(tree, path, revision, &Specification::default())
+}
+
+/// The same with more asked of it than the tree says.
+pub fn attempt_specified(
+    tree: &FileTree,
+    path: &TreePath,
+    revision: Revision,
+    specification: &Specification,
+) -> (RenderedSet, Option<RenderErrors>) {
+    attempt_with(tree, path, revision, Options::default(), specification)
 }
 
 fn attempt_with(
@@ -100,8 +127,9 @@ fn attempt_with(
     path: &TreePath,
     revision: Revision,
     options: Options,
+    specification: &Specification,
 ) -> (RenderedSet, Option<RenderErrors>) {
-    let (set, errors, _) = build(tree, path, revision, options, false);
+    let (set, errors, _) = build(tree, path, revision, options, specification, false);
     (set, errors)
 }
 
@@ -110,9 +138,10 @@ fn build(
     path: &TreePath,
     revision: Revision,
     options: Options,
+    specification: &Specification,
     explains: bool,
 ) -> (RenderedSet, Option<RenderErrors>, Explanation) {
-    let located = locate::locate(tree, path, options.needs_kustomization);
+    let located = locate::locate(tree, path, options.needs_kustomization, specification);
     let is_complete = located.errors.is_empty();
     let mut build = Build {
         tree,
@@ -128,7 +157,7 @@ fn build(
     let objects = if is_complete {
         build.bring_schema(&located.target);
         let gathered = build.target(&located.target, "");
-        build.finish(gathered, &located.target)
+        build.finish(gathered, &located.target, specification)
     } else {
         build.read_all(&located.target)
     };
@@ -397,7 +426,12 @@ impl<'a> Build<'a> {
     }
 
     /// What happens once, at the root.
-    fn finish(&mut self, mut gathered: Accumulator, target: &Target) -> Vec<Object> {
+    fn finish(
+        &mut self,
+        mut gathered: Accumulator,
+        target: &Target,
+        specification: &Specification,
+    ) -> Vec<Object> {
         let nothing = Kustomization::default();
         let kustomization = target.kustomization.as_ref().unwrap_or(&nothing);
         let mut watch = Watch::new(self.explains, &gathered);
@@ -437,6 +471,13 @@ impl<'a> Build<'a> {
                 };
                 explain::note(&mut resource, &step);
                 self.explanation.objects.extend(explain::tell(&resource));
+            }
+            if let Err(source) = specification.conclude(&mut resource.body) {
+                self.errors.push(RenderError::Substitute {
+                    origin: resource.origin().clone(),
+                    object: Box::new(resource.reference()),
+                    source,
+                });
             }
             let object = if self.options.allows_missing_api_version {
                 resource.into_any_object()

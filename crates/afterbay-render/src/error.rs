@@ -6,6 +6,8 @@ use std::fmt;
 use afterbay_manifest::{Finding, ObjectError, ObjectRef, Origin, Place, TreeError, TreePath};
 use thiserror::Error;
 
+use crate::substitute::SubstituteError;
+
 /// One thing that is wrong with a build.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RenderError {
@@ -223,6 +225,16 @@ pub enum RenderError {
         step: &'static str,
         /// What is wrong and what to do; names the object, if one is concerned, and shows nothing of its body.
         problem: String,
+    },
+    /// Variables cannot be substituted in an object.
+    #[error("{origin}: {object}: {source}")]
+    Substitute {
+        /// Where the object stands.
+        origin: Origin,
+        /// The object.
+        object: Box<ObjectRef>,
+        /// Why.
+        source: SubstituteError,
     },
     /// More than one object may be meant by a reference.
     #[error("{origin}: {object}: {path} may mean {}; give them different names", candidates.join(" or "))]

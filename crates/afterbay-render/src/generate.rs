@@ -31,7 +31,7 @@ const LEFT_OUT_FILES: [&str; 11] = [
 /// What the directory builds.
 pub(crate) fn target(locator: &mut Locator<'_>, directory: &TreePath) -> Target {
     let mut entries = Vec::new();
-    walk(locator, directory, &mut entries);
+    walk(locator, directory, directory, &mut entries);
     if entries.is_empty() {
         locator.warnings.push(Warning {
             place: Some(Place::of_file(directory.clone())),
@@ -46,7 +46,7 @@ pub(crate) fn target(locator: &mut Locator<'_>, directory: &TreePath) -> Target 
     }
 }
 
-fn walk(locator: &mut Locator<'_>, directory: &TreePath, entries: &mut Vec<Entry>) {
+fn walk(locator: &mut Locator<'_>, root: &TreePath, directory: &TreePath, entries: &mut Vec<Entry>) {
     let names = match locator.tree.names(directory) {
         Ok(names) => names,
         Err(source) => {
@@ -65,26 +65,31 @@ fn walk(locator: &mut Locator<'_>, directory: &TreePath, entries: &mut Vec<Entry
                 continue;
             }
             match kustomization::file_names(locator.tree, &path) {
-                files if files.is_empty() => walk(locator, &path, entries),
+                files if files.is_empty() => walk(locator, root, &path, entries),
                 files => {
                     let base = Found::Base(Box::new(locator.directory(&path, files)));
-                    entries.push(entry(&path, base));
+                    entries.push(entry(root, &path, base));
                 }
             }
         } else if is_manifest(&name) {
             match locator.tree.file(&path) {
-                Ok((real, _)) => entries.push(entry(&path, Found::File(real))),
+                Ok((real, _)) => entries.push(entry(root, &path, Found::File(real))),
                 Err(source) => locator.errors.push(RenderError::Target { path, source }),
             }
         }
     }
 }
 
-/// No file lists it, so it is listed as it stands in the tree.
-fn entry(path: &TreePath, found: Found) -> Entry {
+/// No file lists it; it is listed as Flux lists it, seen from the directory of the build.
+fn entry(root: &TreePath, path: &TreePath, found: Found) -> Entry {
+    let below = path
+        .as_str()
+        .strip_prefix(root.as_str())
+        .filter(|_| !root.is_root());
+    let text = below.map_or(path.as_str(), |below| below.trim_start_matches('/'));
     Entry {
         listed: Listed {
-            text: path.to_string(),
+            text: text.to_owned(),
             position: Position::UNKNOWN,
         },
         found,

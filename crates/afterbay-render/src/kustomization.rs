@@ -15,6 +15,7 @@ use crate::arguments::{
 };
 use crate::decode::{Decoder, TextMap};
 use crate::error::RenderError;
+use crate::specification;
 use reader::Reader;
 
 /// The names a kustomization file can have, in kustomize's order.
@@ -66,6 +67,8 @@ pub(crate) struct Kustomization {
     pub(crate) openapi: Option<OpenApi>,
     pub(crate) sort_options: Option<SortOptions>,
     pub(crate) build_metadata: Vec<String>,
+    /// Whether fields came from outside; their positions are unknown.
+    pub(crate) has_specified: bool,
     /// Keys that stand twice; the last one counts.
     pub(crate) repeated: Vec<YamlError>,
     /// Where fields stand, by their names.
@@ -73,6 +76,23 @@ pub(crate) struct Kustomization {
 }
 
 impl Kustomization {
+    /// One that says nothing.
+    pub(crate) fn without_fields(file: TreePath) -> Self {
+        Self {
+            file,
+            ..Self::default()
+        }
+    }
+
+    /// Where something stands that has a position in it, or came from outside.
+    pub(crate) fn at(&self, position: Position) -> Place {
+        if self.has_specified && position == Position::UNKNOWN {
+            Place::of_file(TreePath::name_only(specification::NAME))
+        } else {
+            Place::new(self.file.clone(), position)
+        }
+    }
+
     /// Where a field stands.
     pub(crate) fn place(&self, field: &str) -> Place {
         let position = self.positions.get(field).copied().unwrap_or(Position::UNKNOWN);

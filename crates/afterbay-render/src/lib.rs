@@ -70,6 +70,7 @@ mod scope;
 mod select;
 mod shared;
 mod sort;
+pub mod specification;
 mod stream;
 pub mod substitute;
 #[cfg(test)]
@@ -77,11 +78,14 @@ mod tests;
 mod transform;
 mod vars;
 
-pub use build::{Options, Order, attempt, explain, explanation, render, render_with};
+pub use build::{
+    Options, Order, attempt, attempt_specified, explain, explanation, render, render_specified, render_with,
+};
 pub use error::{RenderError, RenderErrors, UnsupportedField};
 pub use explain::{Change, Explained, Explanation, Source, differences};
 pub use kustomization::FILE_NAMES as KUSTOMIZATION_FILES;
-pub use locate::{Inputs, inputs};
+pub use locate::{Inputs, inputs, inputs_specified};
+pub use specification::Specification;
 
 pub use scope::is_cluster_scoped;
 pub use stream::read_objects;

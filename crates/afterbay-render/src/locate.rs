@@ -4,6 +4,7 @@ use afterbay_manifest::{File, FileTree, Place, TreeError, TreePath, Warning};
 
 use crate::error::{RenderError, RenderErrors};
 use crate::kustomization::{self, Kustomization, Listed};
+use crate::specification::Specification;
 use crate::{generate, loads, plugins, read, remote};
 
 /// How deep bases and components may be nested.
@@ -63,7 +64,12 @@ impl IntoIterator for Inputs {
 /// Only kustomization files are read for it; whether a resource file can be read is seen by the build. What is wrong
 /// with one kustomization file does not keep the files of the others from being found.
 pub fn inputs(tree: &FileTree, path: &TreePath) -> Inputs {
-    let located = locate(tree, path, false);
+    inputs_specified(tree, path, &Specification::default())
+}
+
+/// The same for a build of which more is asked: its components are read too.
+pub fn inputs_specified(tree: &FileTree, path: &TreePath, specification: &Specification) -> Inputs {
+    let located = locate(tree, path, false, specification);
     let mut paths = Vec::new();
     located.target.list(&mut paths);
     let mut seen = std::collections::BTreeSet::new();
@@ -155,13 +161,19 @@ pub(crate) struct Located {
 }
 
 /// Finds what the build of a directory consists of.
-pub(crate) fn locate(tree: &FileTree, path: &TreePath, needs_file: bool) -> Located {
+pub(crate) fn locate(
+    tree: &FileTree,
+    path: &TreePath,
+    needs_file: bool,
+    specification: &Specification,
+) -> Located {
     let mut locator = Locator {
         tree,
         visited: Vec::new(),
         needs_file,
         layers: 0,
         missing: Vec::new(),
+        specification,
         errors: Vec::new(),
         warnings: Vec::new(),
     };
@@ -193,6 +205,8 @@ pub(crate) struct Locator<'a> {
     layers: usize,
     /// What is looked for, is not in the tree, and is in no error.
     missing: Vec<TreePath>,
+    /// What is asked of the directory of the build.
+    specification: &'a Specification,
     pub(crate) errors: Vec<RenderError>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -215,7 +229,13 @@ impl<'a> Locator<'a> {
         }
         if names.is_empty() {
             self.visited.push(directory.clone());
-            return generate::target(self, directory);
+            let mut target = generate::target(self, directory);
+            if let Some(mut kustomization) = self.specification.made_up(directory) {
+                self.inject(&mut kustomization, directory);
+                self.fill(&mut target, &kustomization);
+                target.kustomization = Some(kustomization);
+            }
+            return target;
         }
         self.directory(directory, names)
     }
@@ -236,7 +256,10 @@ impl<'a> Locator<'a> {
         let Some((path, file)) = self.kustomization_file(directory, name) else {
             return target;
         };
-        let (kustomization, errors) = kustomization::read(path, file);
+        let (mut kustomization, errors) = kustomization::read(path, file);
+        if self.visited.is_empty() {
+            self.inject(&mut kustomization, directory);
+        }
         let repeated = kustomization.repeated.iter().map(|error| Warning {
             place: Some(Place::new(kustomization.file.clone(), error.position)),
             message: format!("{}; kustomize takes the last one", error.message),
@@ -276,6 +299,12 @@ impl<'a> Locator<'a> {
         false
     }
 
+    /// Puts what is asked from outside into the kustomization of the root.
+    fn inject(&mut self, kustomization: &mut Kustomization, directory: &TreePath) {
+        self.specification
+            .inject(kustomization, directory, self.tree, &mut self.errors);
+    }
+
     fn fill(&mut self, target: &mut Target, kustomization: &Kustomization) {
         let directory = target.directory.clone();
         let site = Site {
@@ -299,6 +328,8 @@ impl<'a> Locator<'a> {
             }
         }
         for listed in &kustomization.components {
+            let file = kustomization.at(listed.position).file;
+            let site = Site { file: &file, ..site };
             target.components.extend(self.component(site, listed));
         }
         for (what, listed) in loads::of(kustomization) {

@@ -15,6 +15,7 @@ mod pattern;
 mod template;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use afterbay_manifest::Provenance;
 use thiserror::Error;
@@ -24,6 +25,13 @@ pub use object::{Options, Outcome, substitute};
 /// The variables of a run.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, Variable>);
+
+impl fmt::Debug for Variables {
+    /// Prints the names only: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// A value and where it is from.
 #[derive(Clone)]
@@ -111,6 +119,12 @@ pub enum SubstituteError {
         /// The variables that were used.
         names: Vec<String>,
     },
+    /// Something is wrong in an object whose sealed values take part.
+    #[error(
+        "the values that were opened take part in substitution here, and it cannot be done; what is wrong is not shown, \
+         because it may quote a value"
+    )]
+    InSealed,
     /// A value that is sealed has changed more than the leaf it stands in.
     #[error(
         "a value of {} changes which fields the object has; a value from a Secret may fill in a field and no more",

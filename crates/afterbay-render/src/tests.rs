@@ -6,6 +6,7 @@ mod provenance;
 mod refused;
 mod refused_fields;
 mod rules;
+mod specified;
 mod streams;
 
 use std::fs;

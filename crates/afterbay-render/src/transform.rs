@@ -1,6 +1,6 @@
 //! The transformers of one layer, in kustomize's order.
 
-use afterbay_manifest::{Place, Position};
+use afterbay_manifest::{Place, Position, TreePath};
 
 use crate::accumulate::Accumulator;
 use crate::affixes::{self, End};
@@ -54,7 +54,7 @@ impl Layer<'_> {
     }
 
     pub(crate) fn place(&self, position: Position) -> Place {
-        Place::new(self.kustomization.file.clone(), position)
+        self.kustomization.at(position)
     }
 
     /// Adds the specs of `configurations` and `crds` to the builtin ones, and all of them to what is there.
@@ -262,7 +262,10 @@ impl Layer<'_> {
             self.remember(gathered, || self.note("PatchStrategicMergeTransformer"));
         }
         for entry in &all.patches {
-            let patcher = self.patcher("patches", entry.position, merging);
+            let mut patcher = self.patcher("patches", entry.position, merging);
+            if let Some(name) = &entry.specified_as {
+                patcher.place = Place::of_file(TreePath::name_only(name));
+            }
             let mut watch = self.watch(gathered);
             errors.extend(patcher.patch(entry, gathered).err());
             self.remember(gathered, || self.note("PatchTransformer"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use afterbay_manifest::yaml::{self, Element, ElementKind, Item, Pair, Table};
-use afterbay_manifest::{KeyPath, Node, Position, Scalar, Value};
+use afterbay_manifest::{KeyPath, Node, Position, Provenance, Scalar, Value};
 
 use super::expand::{Expansion, Touched, expand};
 use super::{SubstituteError, Variables, template};
@@ -57,6 +57,25 @@ pub fn substitute(
     if is_switched_off(object) || (variables.is_empty() && !options.always) {
         return Ok(Outcome::Unchanged);
     }
+    // What is wrong with a text that sealed values stand in may quote them: the name of a variable is a part of the value.
+    let opened = if options.in_sealed {
+        provenance(object)
+    } else {
+        Provenance::PLAIN
+    };
+    match substitute_in(object, variables, options, &opened) {
+        Err(_) if !opened.is_plain() => Err(SubstituteError::InSealed),
+        outcome => outcome,
+    }
+}
+
+/// `opened` is the provenance of the sealed values that take part.
+fn substitute_in(
+    object: &mut Node,
+    variables: &Variables,
+    options: Options,
+    opened: &Provenance,
+) -> Result<Outcome, SubstituteError> {
     let mut open = object.clone();
     let sealed = if options.in_sealed {
         Sealed::default()
@@ -73,7 +92,8 @@ pub fn substitute(
     through_json(&mut result);
     // An alias repeats a value elsewhere, which lines do not tell.
     let is_same_shape = is_same_shape(&open, &result) && !has_references;
-    if !is_same_shape && options.strict && !expansion.touched.is_empty() {
+    let is_sealed = !expansion.touched.is_empty() || !opened.is_plain();
+    if !is_same_shape && options.strict && is_sealed {
         return Err(SubstituteError::Structure {
             names: sealed_names(&expansion, variables),
         });
@@ -83,12 +103,22 @@ pub fn substitute(
         place(&mut result, object);
     } else {
         place_at(&mut result, object.position);
+        each_leaf(&mut result, &mut |leaf| {
+            leaf.provenance = leaf.provenance.union(opened);
+        });
     }
     if sealed.put_back(&mut result) != sealed.leaves.len() {
         return Err(failed(&expansion, "has lost a value that was sealed"));
     }
     *object = result;
     Ok(Outcome::Substituted)
+}
+
+/// The union over all leaves.
+fn provenance(object: &Node) -> Provenance {
+    let mut all = Provenance::PLAIN;
+    object.leaves(&mut |_, leaf| all = all.union(&leaf.provenance));
+    all
 }
 
 fn is_switched_off(object: &Node) -> bool {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use afterbay_manifest::{Object, Revision, TreePath};
 
 use super::{build, lines, tree, tree_from_disk};
-use crate::{Explained, Explanation, Options, Source, explain};
+use crate::{Explained, Explanation, Options, Source, Specification, explain};
 
 /// As people could read it, with every detail.
 fn told(explanation: &Explanation) -> String {
@@ -96,7 +96,14 @@ const OVERLAY: &[(&str, &str)] = &[
 fn every_object_has_its_story() {
     let tree = tree(OVERLAY);
     let prod = TreePath::parse("prod").unwrap();
-    let (set, explanation) = explain(&tree, &prod, Revision::UNKNOWN, Options::default()).unwrap();
+    let (set, explanation) = explain(
+        &tree,
+        &prod,
+        Revision::UNKNOWN,
+        Options::default(),
+        &Specification::default(),
+    )
+    .unwrap();
     let text = told(&explanation);
     assert!(!text.contains("canary"), "{text}");
     insta::assert_snapshot!(text);
@@ -122,8 +129,14 @@ fn a_build_without_kustomization_file_and_one_with_metadata() {
         ),
     ] {
         let tree = tree(files);
-        let (_, explanation) =
-            explain(&tree, &TreePath::root(), Revision::UNKNOWN, Options::default()).unwrap();
+        let (_, explanation) = explain(
+            &tree,
+            &TreePath::root(),
+            Revision::UNKNOWN,
+            Options::default(),
+            &Specification::default(),
+        )
+        .unwrap();
         insta::assert_snapshot!(name, told(&explanation));
     }
 }
@@ -143,7 +156,14 @@ fn what_is_explained_is_what_is_built() {
         let Ok(plain) = crate::render(&tree, &path, Revision::UNKNOWN) else {
             continue;
         };
-        let (set, explanation) = explain(&tree, &path, Revision::UNKNOWN, Options::default()).unwrap();
+        let (set, explanation) = explain(
+            &tree,
+            &path,
+            Revision::UNKNOWN,
+            Options::default(),
+            &Specification::default(),
+        )
+        .unwrap();
         assert_eq!(set.objects, plain.objects, "{}", case.display());
         assert_eq!(
             explanation.objects.len(),

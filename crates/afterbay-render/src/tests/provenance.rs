@@ -12,7 +12,7 @@ use crate::{inputs, render};
 const CANARY: &str = "canary-7f3a";
 
 /// A tree in which the text `sealed` of some files was opened.
-fn opened(files: &[(&str, &str)], sealed: &[&str]) -> FileTree {
+pub(super) fn opened(files: &[(&str, &str)], sealed: &[&str]) -> FileTree {
     let mut tree = tree(files);
     for name in sealed {
         let path = TreePath::parse(name).unwrap();
