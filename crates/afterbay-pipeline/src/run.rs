@@ -38,7 +38,7 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
     finished(emit, Stage::Fetch, summary);
 
     emit(StageEvent::Started(Stage::Decrypt));
-    let inputs = afterbay_render::inputs(&snapshot.tree, &build.path);
+    let inputs = afterbay_render::inputs_specified(&snapshot.tree, &build.path, &build.specification);
     let sealed = afterbay_decrypt::scan(&snapshot.tree, inputs.iter(), &build.decrypt);
     let told = &mut |done, total| progressed(emit, Stage::Decrypt, done, total, "data keys");
     let keys = ring.unwrap_each(sealed.key_requests(), told).await;
@@ -48,10 +48,11 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
     finished(emit, Stage::Decrypt, summary);
 
     emit(StageEvent::Started(Stage::Render));
-    let rendered = afterbay_render::attempt(&tree, &build.path, snapshot.revision);
+    let (path, asked) = (&build.path, &build.specification);
+    let rendered = afterbay_render::attempt_specified(&tree, path, snapshot.revision, asked);
     let summary = format!("{} objects", rendered.0.objects.len());
     finished(emit, Stage::Render, summary);
-    let explain = || afterbay_render::explanation(&tree, &build.path, afterbay_render::Options::default());
+    let explain = || afterbay_render::explanation(&tree, path, afterbay_render::Options::default(), asked);
     conclude(rendered, opened, ring, &build.decrypt, explain, emit).await
 }
 

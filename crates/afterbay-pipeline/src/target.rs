@@ -3,6 +3,7 @@
 use afterbay_apply::{ApplyOptions, ConnectOptions, InventoryOptions};
 use afterbay_decrypt::DecryptOptions;
 use afterbay_manifest::TreePath;
+use afterbay_render::Specification;
 use afterbay_source::SourceOptions;
 
 /// One build of one source, and where it goes.
@@ -21,6 +22,8 @@ pub struct Build {
     pub source: SourceOptions,
     /// The directory.
     pub path: TreePath,
+    /// What is asked of the build beside what the tree says.
+    pub specification: Specification,
     /// What may stay sealed, and where opened values may end.
     pub decrypt: DecryptOptions,
 }

@@ -5,9 +5,11 @@ mod decrypt;
 mod keys;
 mod live;
 mod source;
+mod specification;
 
 pub(crate) use cluster::{ClusterArguments, InventoryArguments};
 pub(crate) use decrypt::{DecryptArguments, PlaceArguments};
 pub(crate) use keys::KeyArguments;
 pub(crate) use live::{LiveArguments, own_namespace};
 pub(crate) use source::SourceArguments;
+pub(crate) use specification::SpecificationArguments;

@@ -13,6 +13,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::arguments::{
     ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, LiveArguments, SourceArguments,
+    SpecificationArguments,
 };
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -41,9 +42,12 @@ pub(crate) struct Apply {
         short = 'f',
         value_name = "FILE",
         id = "file",
-        conflicts_with = "SourceArguments"
+        conflicts_with_all = ["SourceArguments", "SpecificationArguments"]
     )]
     file: Option<PathBuf>,
+
+    #[command(flatten)]
+    specification: SpecificationArguments,
 
     #[command(flatten)]
     cluster: ClusterArguments,
@@ -141,6 +145,7 @@ impl Apply {
                 .options(url, progress.fetch_listener())
                 .map_err(usage)?,
             path: TreePath::parse(&self.path).map_err(|error| usage(error.into()))?,
+            specification: self.specification.specification().map_err(usage)?,
             decrypt: options,
         };
         let target = Target { build, destination };

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use afterbay_manifest::{FileTree, Object, Revision, TreePath};
 use afterbay_pipeline::RunError;
-use afterbay_render::{Explanation, RenderError, RenderErrors};
+use afterbay_render::{Explanation, RenderError, RenderErrors, Specification};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::archive;
-use crate::arguments::PlaceArguments;
+use crate::arguments::{PlaceArguments, SpecificationArguments};
 use crate::directory;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -51,6 +51,9 @@ pub(crate) struct Render {
     #[arg(long)]
     needs_kustomization: bool,
 
+    #[command(flatten)]
+    specification: SpecificationArguments,
+
     /// Form of the objects
     #[arg(long, short, value_enum, default_value_t = Form::Yaml)]
     output: Form,
@@ -65,7 +68,7 @@ pub(crate) struct Render {
         long,
         value_name = "PROGRAM",
         requires = "directory",
-        conflicts_with = "explain"
+        conflicts_with_all = ["explain", "SpecificationArguments"]
     )]
     verify_with: Option<OsString>,
 
@@ -118,6 +121,10 @@ impl Render {
             .places
             .patterns()
             .map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
+        let specification = self
+            .specification
+            .specification()
+            .map_err(|error| Failure::other(Exit::Usage, &error))?;
         let options = afterbay_render::Options {
             order: self.order.into(),
             needs_kustomization: self.needs_kustomization || self.verify_with.is_some(),
@@ -128,13 +135,14 @@ impl Render {
             path,
             revision,
             opened,
-        } = self.source()?;
+        } = self.source(&specification)?;
         let (tree, piped) = afterbay_decrypt::mark_opened(tree, &opened);
         let built = if self.explain {
-            afterbay_render::explain(&tree, &path, revision, options)
+            afterbay_render::explain(&tree, &path, revision, options, &specification)
                 .map(|(rendered, explanation)| (rendered, Some(explanation)))
         } else {
-            afterbay_render::render_with(&tree, &path, revision, options).map(|rendered| (rendered, None))
+            afterbay_render::render_specified(&tree, &path, revision, options, &specification)
+                .map(|rendered| (rendered, None))
         };
         let (rendered, explanation) = built.map_err(|errors| self.refused(errors))?;
         for warning in &rendered.warnings {
@@ -146,7 +154,7 @@ impl Render {
             return self.verified(&comparison);
         }
         piped.confine(&rendered.objects, &allowed).map_err(|mut errors| {
-            let explain = || afterbay_render::explanation(&tree, &path, options);
+            let explain = || afterbay_render::explanation(&tree, &path, options, &specification);
             errors.blame(explain, Explanation::cause);
             RunError::from(errors)
         })?;
@@ -206,10 +214,10 @@ impl Render {
         failure
     }
 
-    fn source(&self) -> Result<Source, Failure> {
+    fn source(&self, specification: &Specification) -> Result<Source, Failure> {
         if let Some(directory) = &self.directory {
             let missing = |tree: &FileTree, path: &TreePath| {
-                let inputs = afterbay_render::inputs(tree, path);
+                let inputs = afterbay_render::inputs_specified(tree, path, specification);
                 inputs.missing().cloned().collect()
             };
             let read = directory::read(directory, self.root.as_deref(), missing);

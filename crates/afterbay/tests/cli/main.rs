@@ -12,6 +12,7 @@ mod decrypt;
 mod failures;
 mod machine;
 mod render;
+mod specified;
 mod terminal;
 mod together;
 mod unattended;

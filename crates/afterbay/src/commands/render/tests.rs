@@ -38,7 +38,14 @@ fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
             Ok(()) => Vec::new(),
             Err(mut errors) => {
                 let options = afterbay_render::Options::default();
-                let explain = || afterbay_render::explanation(&tree, &TreePath::root(), options);
+                let explain = || {
+                    afterbay_render::explanation(
+                        &tree,
+                        &TreePath::root(),
+                        options,
+                        &afterbay_render::Specification::default(),
+                    )
+                };
                 errors.blame(explain, afterbay_render::Explanation::cause);
                 errors.0.iter().map(ToString::to_string).collect()
             }
