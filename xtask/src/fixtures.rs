@@ -65,6 +65,7 @@ const SETS: &[Set] = &[
     ("render: patches by kustomize", merge::patches),
     ("render: the schema of patches", merge::schema),
     ("render: substitution by Flux", merge::substitution),
+    ("render: specifications by Flux", merge::specifications),
     ("normalize: by the API server", normalize),
     ("demo: age", demo::age),
     ("demo: eyaml", demo::eyaml),

@@ -61,6 +61,11 @@ impl OpenedFiles {
         }
     }
 
+    /// Has values kept out of messages that were opened nowhere here, such as those of a Secret in a cluster.
+    pub fn keep_secret(&mut self, values: impl IntoIterator<Item = SecretBytes>) {
+        self.values.extend(values);
+    }
+
     /// What became of each file, in the order in which the build reads them.
     pub fn reports(&self) -> &[FileReport] {
         &self.reports

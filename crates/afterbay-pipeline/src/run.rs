@@ -42,11 +42,12 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
     let sealed = afterbay_decrypt::scan(&snapshot.tree, inputs.iter(), &build.decrypt);
     let told = &mut |done, total| progressed(emit, Stage::Decrypt, done, total, "data keys");
     let keys = ring.unwrap_each(sealed.key_requests(), told).await;
-    let (tree, opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &build.decrypt);
+    let (tree, mut opened) = afterbay_decrypt::overlay(snapshot.tree, sealed, &keys, &build.decrypt);
     let values: usize = opened.reports().iter().map(|file| file.opened).sum();
     let summary = format!("{} sealed files, {values} values", opened.reports().len());
     finished(emit, Stage::Decrypt, summary);
 
+    opened.keep_secret(build.specification.sealed_values());
     emit(StageEvent::Started(Stage::Render));
     let (path, asked) = (&build.path, &build.specification);
     let rendered = afterbay_render::attempt_specified(&tree, path, snapshot.revision, asked);

@@ -5,26 +5,27 @@
 //! hash of generated names ─► references follow ─► vars ─► local objects go ─► order ─► build metadata        (the root)
 //! ```
 
+mod finish;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use afterbay_manifest::{FileTree, Mapping, Node, Object, Place, RenderedSet, Revision, TreePath, Warning};
+use afterbay_manifest::{FileTree, Object, Place, RenderedSet, Revision, TreePath, Warning};
 
 use crate::accumulate::Accumulator;
 use crate::arguments::GeneratorOptions;
 use crate::build_metadata::{self, Note};
 use crate::config::Config;
 use crate::error::{RenderError, RenderErrors};
-use crate::explain::{self, Change, Explanation, Source, Story, Watch};
+use crate::explain::{self, Change, Explanation, Source, Story};
 use crate::generators::{self, Kind};
-use crate::kustomization::Kustomization;
 use crate::loads::{self, Files};
 use crate::locate::{self, Entry, Found, Target};
 use crate::merge::Schema;
 use crate::resource::Resource;
 use crate::specification::Specification;
 use crate::transform::Layer;
-use crate::{annotation, hash, openapi, read, references, scope, sort};
+use crate::{openapi, read, scope};
 
 /// In which order objects come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -423,111 +424,5 @@ impl<'a> Build<'a> {
         let is_unknown = |resource: &Resource| !scope::is_known(resource.gvk());
         self.asked_schema |= contents.resources.iter().any(is_unknown);
         contents.resources
-    }
-
-    /// What happens once, at the root.
-    fn finish(
-        &mut self,
-        mut gathered: Accumulator,
-        target: &Target,
-        specification: &Specification,
-    ) -> Vec<Object> {
-        let nothing = Kustomization::default();
-        let kustomization = target.kustomization.as_ref().unwrap_or(&nothing);
-        let mut watch = Watch::new(self.explains, &gathered);
-        hash::transform(&mut gathered.resources, &mut self.errors);
-        watch.see(&mut gathered, || Change::at_the_end("hash of the content"));
-        references::follow(&mut gathered.resources, gathered.config.specs(), &mut self.errors);
-        watch.see(&mut gathered, || Change::at_the_end("names that follow"));
-        self.resolve_variables(&mut gathered);
-        watch.see(&mut gathered, || Change::at_the_end("vars"));
-        gathered
-            .resources
-            .retain(|resource| !annotation::is_local(&resource.body));
-        watch.see(&mut gathered, || Change::at_the_end("local-config"));
-        drop(watch);
-        // Two that a layer made one of have been named there.
-        if self.errors.is_empty() {
-            gathered.check_distinct(&mut self.errors);
-        }
-        self.explanation.removed = std::mem::take(&mut gathered.removed);
-        let mut resources = gathered.resources;
-        match (&kustomization.sort_options, self.options.order) {
-            (Some(options), _) => {
-                let place = kustomization.place("sortOptions");
-                sort::transform(&mut resources, options, &place, &mut self.errors);
-            }
-            (None, Order::Legacy) => sort::by_default(&mut resources),
-            (None, Order::Input) => {}
-        }
-        let mut objects = Vec::with_capacity(resources.len());
-        for resource in resources {
-            let mut resource = self.clean(resource);
-            if self.explains {
-                let step = if self.metadata.is_kept {
-                    Change::by("buildMetadata", kustomization.place("buildMetadata"))
-                } else {
-                    Change::at_the_end("internal annotations")
-                };
-                explain::note(&mut resource, &step);
-                self.explanation.objects.extend(explain::tell(&resource));
-            }
-            if let Err(source) = specification.conclude(&mut resource.body) {
-                self.errors.push(RenderError::Substitute {
-                    origin: resource.origin().clone(),
-                    object: Box::new(resource.reference()),
-                    source,
-                });
-            }
-            let object = if self.options.allows_missing_api_version {
-                resource.into_any_object()
-            } else {
-                resource.into_object()
-            };
-            match object {
-                Ok(object) => objects.push(object),
-                Err(error) => self.errors.push(RenderError::Object(error)),
-            }
-        }
-        objects
-    }
-
-    /// Takes internal annotations out, and puts in what was asked for.
-    fn clean(&mut self, mut resource: Resource) -> Resource {
-        if self.metadata.managed_by {
-            let (key, value) = build_metadata::MANAGED_BY;
-            put(&mut resource.body, "labels", key, value);
-        }
-        annotation::remove_internal(&mut resource.body);
-        let Metadata {
-            origin,
-            transformations,
-            ..
-        } = self.metadata;
-        for (key, value) in resource.source.annotations(origin, transformations) {
-            put(&mut resource.body, "annotations", key, &value);
-        }
-        if let Err(misshapen) = annotation::to_text(&mut resource.body) {
-            let reference = resource.reference().to_string();
-            self.errors
-                .push(read::shape(resource.origin(), reference, misshapen));
-        }
-        resource
-    }
-}
-
-/// Puts a text into a map of `metadata`.
-fn put(body: &mut Node, field: &str, key: &str, text: &str) {
-    let Some(metadata) = body.as_mapping_mut().and_then(|body| body.get_mut("metadata")) else {
-        return;
-    };
-    let Some(metadata) = metadata.as_mapping_mut() else {
-        return;
-    };
-    let map = metadata
-        .entry(field.to_owned())
-        .or_insert_with(|| Node::plain(Mapping::new()));
-    if let Some(entries) = map.as_mapping_mut() {
-        entries.insert(key.to_owned(), Node::plain(text));
     }
 }

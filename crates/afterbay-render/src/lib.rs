@@ -12,6 +12,9 @@
 //! What is not built is refused by name; nothing of a kustomization file is ignored silently. Every leaf keeps its provenance
 //! on its way through generators, patches and transformers; what is made of several has the union of theirs.
 //!
+//! What a Flux Kustomization says beside the tree is a [`Specification`]; it is put into the kustomization of the root as it was
+//! read, and `postBuild` is done to what comes out. README lists where that differs from Flux.
+//!
 //! ```
 //! use afterbay_manifest::{FileTree, Revision, TreePath};
 //!

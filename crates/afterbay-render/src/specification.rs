@@ -1,7 +1,7 @@
 //! What is asked of a build from outside of the tree: the fields of a Flux Kustomization that change what is built.
 //!
 //! Flux writes them into the kustomization file of the directory, or into the one that it makes up
-//! (`GenerateManifest` in `kustomize/kustomize_generator.go` of fluxcd/pkg 1.39.0), and substitutes in what comes out
+//! (`GenerateManifest` in `kustomize/kustomize_generator.go` of fluxcd/pkg, kustomize 1.40.0), and substitutes in what comes out
 //! (`SubstituteVariables` in `kustomize_varsub.go` there). Here they are put into the kustomization as it was read, in
 //! memory, so that they act as if they stood in the file.
 
@@ -10,6 +10,10 @@ mod patch_list;
 mod post_build;
 
 use std::collections::BTreeMap;
+
+use afterbay_manifest::SecretBytes;
+
+use crate::substitute::Variables;
 
 pub use patch_list::{PatchListError, patches};
 pub use post_build::PostBuild;
@@ -111,6 +115,13 @@ impl BuildMetadata {
 }
 
 impl Specification {
+    /// The values that come from Secrets. What they go into carries their origin; messages from outside may hold them by
+    /// themselves.
+    pub fn sealed_values(&self) -> Vec<SecretBytes> {
+        let variables = self.post_build.as_ref().map(|post_build| &post_build.variables);
+        variables.map(Variables::sealed_values).unwrap_or_default()
+    }
+
     /// Whether the kustomization of the root is another with it than without.
     fn changes_kustomization(&self) -> bool {
         let Self {

@@ -10,16 +10,19 @@
 
 mod expand;
 mod function;
+mod lookup;
 mod object;
 mod pattern;
 mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use afterbay_manifest::Provenance;
+use afterbay_manifest::{ObjectRef, Provenance, SecretBytes};
 use thiserror::Error;
 
+pub use lookup::{Reference, ReferenceKind};
 pub use object::{Options, Outcome, substitute};
 
 /// The variables of a run.
@@ -36,8 +39,15 @@ impl fmt::Debug for Variables {
 /// A value and where it is from.
 #[derive(Clone)]
 struct Variable {
-    value: String,
+    value: Arc<SecretBytes>,
     provenance: Provenance,
+}
+
+impl Variable {
+    fn text(&self) -> &str {
+        // It was made from text.
+        std::str::from_utf8(self.value.expose_bytes()).unwrap_or_default()
+    }
 }
 
 impl Variables {
@@ -61,7 +71,7 @@ impl Variables {
                 name: name.to_owned(),
             });
         }
-        let value = value.replace('\n', "");
+        let value = Arc::new(SecretBytes::new(value.replace('\n', "").into_bytes()));
         self.0.insert(name.to_owned(), Variable { value, provenance });
         Ok(())
     }
@@ -86,6 +96,22 @@ pub enum SubstituteError {
     Name {
         /// The name.
         name: String,
+    },
+    /// An object gives no variables.
+    #[error("{kind} {name}: {problem}")]
+    Source {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An object is of a kind that gives none.
+    #[error("{object} is neither a ConfigMap nor a Secret of v1, from which variables can be read")]
+    NoSource {
+        /// The object.
+        object: Box<ObjectRef>,
     },
     /// A `${` begins no substitution that can be read.
     #[error(

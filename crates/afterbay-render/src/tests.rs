@@ -2,6 +2,7 @@
 
 mod conformance;
 mod explained;
+mod flux;
 mod provenance;
 mod refused;
 mod refused_fields;

@@ -34,22 +34,24 @@ impl Default for PostBuild {
 }
 
 impl Specification {
-    /// Changes the body of an object as the last step of the build. On an error it stays as it was.
-    ///
-    /// Labels and annotations for all come last, as in Flux, which sets them just before it applies
+    /// Puts variables into the body of an object. On an error it stays as it was.
+    pub(crate) fn substitute(&self, body: &mut Node) -> Result<(), SubstituteError> {
+        let Some(post_build) = &self.post_build else {
+            return Ok(());
+        };
+        let options = substitute::Options {
+            strict: post_build.strict,
+            always: post_build.always,
+            in_sealed: wants_in_opened(body),
+        };
+        substitute::substitute(body, &post_build.variables, options).map(drop)
+    }
+
+    /// Sets labels and annotations for all. They come last, as in Flux, which sets them just before it applies
     /// (`SetCommonMetadata` in `ssa/utils/meta.go` of fluxcd/pkg).
-    pub(crate) fn conclude(&self, body: &mut Node) -> Result<(), SubstituteError> {
-        if let Some(post_build) = &self.post_build {
-            let options = substitute::Options {
-                strict: post_build.strict,
-                always: post_build.always,
-                in_sealed: wants_in_opened(body),
-            };
-            substitute::substitute(body, &post_build.variables, options)?;
-        }
+    pub(crate) fn set_common_metadata(&self, body: &mut Node) {
         set(body, "labels", &self.common_labels);
         set(body, "annotations", &self.common_annotations);
-        Ok(())
     }
 }
 

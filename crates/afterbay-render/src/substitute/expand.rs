@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use afterbay_manifest::Provenance;
 
 use super::template::{Piece, Reference};
-use super::{Variables, function};
+use super::{Variable, Variables, function};
 
 /// How long the text of an object may become, in bytes.
 pub(super) const MAX_LENGTH: usize = 64 << 20;
@@ -47,7 +47,7 @@ pub(super) fn expand(
         strict,
         result: Expansion::default(),
     };
-    let mut line = 1;
+    let mut sealed = Vec::new();
     for piece in pieces {
         let (text, provenance, start) = match piece {
             Piece::Text(text) => (text.clone(), Provenance::PLAIN, 0),
@@ -56,23 +56,40 @@ pub(super) fn expand(
                 (text, provenance, reference.start)
             }
         };
-        if expander.result.text.len() + text.len() > MAX_LENGTH {
+        let begin = expander.result.text.len();
+        let end = begin + text.len();
+        if end > MAX_LENGTH {
             let problem = "the object becomes longer than 64 MiB, which is the limit".to_owned();
             return Err(ExpandError { problem, start });
         }
-        let breaks = text.bytes().filter(|byte| *byte == b'\n').count();
-        let last = line + u32::try_from(breaks).unwrap_or(u32::MAX - line);
-        if !provenance.is_plain() {
-            expander.result.touched.push(Touched {
-                first: line,
-                last,
-                provenance,
-            });
-        }
-        line = last;
         expander.result.text.push_str(&text);
+        if !provenance.is_plain() {
+            sealed.push((begin, end, provenance));
+        }
     }
-    Ok(expander.result)
+    let mut result = expander.result;
+    result.touched = touched(&result.text, sealed);
+    Ok(result)
+}
+
+/// The lines of parts of a text, which come in order. A carriage return by itself ends a line too, as it does for the reader.
+fn touched(text: &str, parts: Vec<(usize, usize, Provenance)>) -> Vec<Touched> {
+    let bytes = text.as_bytes();
+    let (mut line, mut at) = (1, 0);
+    let mut line_of = |offset: usize| {
+        for (index, byte) in bytes.iter().enumerate().take(offset).skip(at) {
+            let is_break = *byte == b'\n' || (*byte == b'\r' && bytes.get(index + 1) != Some(&b'\n'));
+            line += u32::from(is_break);
+        }
+        at = offset;
+        line
+    };
+    let lines = parts.into_iter().map(|(begin, end, provenance)| Touched {
+        first: line_of(begin),
+        last: line_of(end),
+        provenance,
+    });
+    lines.collect()
 }
 
 struct Expander<'v> {
@@ -97,7 +114,7 @@ impl Expander<'_> {
             }
         }
         let variable = self.variables.get(&reference.name);
-        let value = variable.map_or("", |variable| &variable.value);
+        let value = variable.map_or("", Variable::text);
         if let Some(variable) = variable {
             provenance = provenance.union(&variable.provenance);
             self.result.used.insert(reference.name.clone());

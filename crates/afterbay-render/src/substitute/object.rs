@@ -316,7 +316,7 @@ impl Sealed {
                 texts.insert(text.to_owned());
             }
         });
-        texts.extend(variables.0.values().map(|variable| variable.value.clone()));
+        texts.extend(variables.0.values().map(|variable| variable.text().to_owned()));
         let is_free = |name: &String| texts.iter().all(|text| !text.contains(name.as_str()));
         // A text holds fewer such names than it has bytes.
         let names = texts.iter().map(String::len).sum();

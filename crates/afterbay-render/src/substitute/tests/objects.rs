@@ -273,3 +273,16 @@ fn without_variables_nothing_happens_unless_asked_for() {
     );
     assert!(body.at(&["data", "a"]).unwrap().value == Value::Scalar(Scalar::Int(5)));
 }
+
+/// For a reader of YAML a carriage return ends a line, so that what comes behind it stands on another one.
+#[test]
+fn carriage_returns_move_no_origin() {
+    for value in ["x\r    y", "x\r", "x\r    y\r    z"] {
+        let mut variables = Variables::new();
+        variables.insert("plain", value, Provenance::PLAIN).unwrap();
+        variables.insert("sealed", "hunter2", sealed("vars")).unwrap();
+        let mut body = object("data: {a: '${plain}', b: '${plain}', c: '${sealed}', d: x, e: '${sealed}'}");
+        substitute(&mut body, &variables, Options::default()).unwrap();
+        assert_eq!(taint(&body), "data.c vars, data.e vars", "{value:?}");
+    }
+}

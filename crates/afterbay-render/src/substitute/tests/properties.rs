@@ -15,15 +15,17 @@ fn variables() -> Variables {
     variables
         .insert("q", "it's: \"hunter2\" #", sealed("vars"))
         .unwrap();
+    variables.insert("r", "x\ry", Provenance::PLAIN).unwrap();
+    variables.insert("t", "hunter2\r z", sealed("vars")).unwrap();
     variables
 }
 
 /// Pieces that templates are made of.
 fn template_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "${a}", "${s}", "${q}", "${x}", "${", "}", "$", "$$", ":", "-", "=", "/", "#", "%", "^", ",", "a",
-        "s", "x", " ", "\n", "\\", "*", "?", "[", "]", "${s:-", "${x:=", "${s/", "${s#", "${s:1", "'", "\"",
-        "- ", ": ", "\u{e9}",
+        "${a}", "${s}", "${q}", "${r}", "${t}", "${x}", "${", "}", "$", "$$", ":", "-", "=", "/", "#", "%",
+        "^", ",", "a", "s", "x", " ", "\n", "\\", "*", "?", "[", "]", "${s:-", "${x:=", "${s/", "${s#",
+        "${s:1", "'", "\"", "- ", ": ", "\u{e9}",
     ]);
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }

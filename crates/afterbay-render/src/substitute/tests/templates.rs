@@ -1,6 +1,8 @@
 //! `fixtures/substitute/templates.json`: the grammar.
 
-use afterbay_manifest::Provenance;
+use std::sync::Arc;
+
+use afterbay_manifest::{Provenance, SecretBytes};
 use serde_json::Value as Json;
 
 use super::variables;
@@ -16,7 +18,8 @@ fn with_line_breaks() -> Variables {
     let mut variables = variables();
     let values: Json = serde_json::from_str(VALUES).unwrap();
     for (name, variable) in &mut variables.0 {
-        values[name].as_str().unwrap().clone_into(&mut variable.value);
+        let bytes = values[name].as_str().unwrap().as_bytes().to_vec();
+        variable.value = Arc::new(SecretBytes::new(bytes));
     }
     variables
 }
