@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use afterbay_manifest::Provenance;
+use afterbay_manifest::yaml::Table;
+use afterbay_manifest::{Provenance, TreePath};
+use afterbay_render::read_objects;
 use afterbay_render::specification::{self, BuildMetadata, Image, PostBuild, Specification};
 use afterbay_render::substitute::Variables;
 use anyhow::Context as _;
@@ -59,8 +61,13 @@ pub(crate) struct SpecificationArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     substitute: Vec<(String, String)>,
 
-    /// File with lines of `NAME=VALUE`; no secrets. Later files win over earlier ones, and `--substitute` over all (can be
-    /// repeated)
+    /// File with ConfigMaps and Secrets, as `kubectl get -o yaml` prints them, whose entries are values for `${NAME}`. Those of
+    /// a Secret count as opened: they may end only where opened values may (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    substitute_from: Vec<PathBuf>,
+
+    /// File with lines of `NAME=VALUE`; no secrets. Later files win over earlier ones and over `--substitute-from`, and
+    /// `--substitute` wins over all (can be repeated)
     #[arg(long, visible_alias = "env-file", value_name = "FILE")]
     substitute_file: Vec<PathBuf>,
 
@@ -126,6 +133,14 @@ impl SpecificationArguments {
 
     fn variables(&self) -> anyhow::Result<Variables> {
         let mut variables = Variables::new();
+        for path in &self.substitute_from {
+            let name = path.display().to_string();
+            let text = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+            let set = read_objects(&text, &TreePath::name_only(&name), Table::Kubectl)?;
+            for object in &set.objects {
+                variables.insert_object(object).with_context(|| name.clone())?;
+            }
+        }
         for path in &self.substitute_file {
             let name = path.display();
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;

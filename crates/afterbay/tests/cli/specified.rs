@@ -78,3 +78,49 @@ fn what_is_wrong_with_a_flag_names_it() {
     let ended = machine.run("apply -f bad.yaml --target-namespace x".split_whitespace());
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
 }
+
+/// Values that are read from a Secret are as secret as opened ones.
+#[test]
+fn values_of_a_secret_stay_in_secrets() {
+    let machine = Machine::new();
+    machine.write(
+        "app/objects.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {url: 'postgres://${user}:${password}@db'}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\ndata: {user: '${user}', url: 'x-${PLACE}'}\n",
+    );
+    machine.write(
+        "vars.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: vars}\ndata: {password: aHVudGVyMmh1bnRlcjI=}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {name: vars}\ndata: {user: app, PLACE: x}\n",
+    );
+    let flags = "render app --root app --substitute-from vars.yaml";
+    let ended = machine.run(flags.split_whitespace());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("url: postgres://app:hunter2hunter2@db\n"),
+        "{}",
+        ended.stdout
+    );
+
+    machine.write(
+        "vars.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: vars}\nstringData: {password: hunter2hunter2, PLACE: hunter2hunter2}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {name: vars}\ndata: {user: app}\n",
+    );
+    let refused = machine.run(flags.split_whitespace());
+    assert_ne!(refused.code, Some(0));
+    assert!(
+        refused.stderr.contains("ConfigMap/cm: data.url"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("Secret vars"), "{}", refused.stderr);
+    assert!(
+        !refused.stderr.contains("hunter2") && refused.stdout.is_empty(),
+        "{}",
+        refused.stderr
+    );
+    let allowed = format!("{flags} --allow-opened-in ConfigMap:data.url");
+    let ended = machine.run(allowed.split_whitespace());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
