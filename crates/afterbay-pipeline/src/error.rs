@@ -55,11 +55,8 @@ impl RunError {
 
     /// Whether another run holds the inventory, so that nothing was written.
     pub fn is_locked(&self) -> bool {
-        match self {
-            Self::Plan(errors) => errors.is_locked(),
-            Self::Apply(failure) => failure.is_locked(),
-            _ => false,
-        }
+        matches!(self, Self::Plan(errors) if errors.is_locked())
+            || matches!(self, Self::Apply(failure) if failure.is_locked())
     }
 
     /// Everything that is wrong, in order.
