@@ -143,6 +143,15 @@ impl Story {
         })
     }
 
+    /// Whether a text stood in a plain field of it after the last step.
+    pub(crate) fn said(&self, text: &str) -> bool {
+        let mut found = false;
+        self.seen.leaves(&mut |_, leaf| {
+            found |= leaf.as_plain_str().is_some_and(|leaf| leaf.contains(text));
+        });
+        found
+    }
+
     /// The file that lists or generates it, as far as it has come.
     fn last_file(&self) -> &TreePath {
         match (self.listed.last(), &self.source) {

@@ -269,7 +269,10 @@ impl Layer<'_> {
             let mut watch = self.watch(gathered);
             errors.extend(patcher.patch(entry, gathered).err());
             self.remember(gathered, || self.note("PatchTransformer"));
-            watch.see(gathered, || self.patched("patches", entry.position, &entry.path));
+            watch.see(gathered, || match &entry.specified_as {
+                Some(_) => Change::by("patches", patcher.place.clone()),
+                None => self.patched("patches", entry.position, &entry.path),
+            });
         }
     }
 
@@ -280,18 +283,19 @@ impl Layer<'_> {
         }
         let place = all.place("replacements");
         let list = replacements::expand(&all.replacements, self.files, &place, errors);
-        self.step(
-            gathered,
-            Step::new("ReplacementTransformer", "replacements", place.position),
-            |resources| {
-                for (replacement, place) in list {
-                    if let Err(problem) = replacements::replace(&replacement, resources) {
-                        let step = "replacements";
-                        errors.push(RenderError::Step { place, step, problem });
-                    }
-                }
-            },
-        );
+        let mut watch = self.watch(gathered);
+        for (replacement, place) in list {
+            if let Err(problem) = replacements::replace(&replacement, &mut gathered.resources) {
+                let step = "replacements";
+                let place = place.clone();
+                errors.push(RenderError::Step { place, step, problem });
+            }
+            watch.see(gathered, || Change::by("replacements", place));
+        }
+        gathered.resources.iter_mut().for_each(Resource::settle);
+        gathered.changed();
+        self.remember(gathered, || self.note("ReplacementTransformer"));
+        watch.see(gathered, || Change::by("replacements", place));
         // Any field may have been a name.
         gathered.is_renamed = true;
     }

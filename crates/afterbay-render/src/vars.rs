@@ -8,6 +8,7 @@ use crate::accumulate::Accumulator;
 use crate::arguments::Variable;
 use crate::build::Build;
 use crate::error::RenderError;
+use crate::explain::{self, Change};
 use crate::field_path;
 use crate::fieldspec::{Make, Misshapen};
 use crate::read;
@@ -93,6 +94,22 @@ impl Build<'_> {
             shared.settle(body);
             resource.refresh();
         }
+    }
+}
+
+/// Says of each object that has a story which variables stood in it, and where they are declared if it is one.
+pub(crate) fn explain(gathered: &mut Accumulator) {
+    for resource in &mut gathered.resources {
+        let Some(story) = &resource.story else { continue };
+        let stood = |(variable, _): &&(Variable, Place)| story.said(&format!("$({})", variable.name));
+        let stood: Vec<&(Variable, Place)> = gathered.variables.iter().filter(stood).collect();
+        let names: Vec<&str> = stood.iter().map(|(variable, _)| variable.name.as_str()).collect();
+        let step = format!("vars {}", names.join(", "));
+        let change = match stood.as_slice() {
+            [(_, place)] => Change::by(step, place.clone()),
+            _ => Change::at_the_end(step.trim_end()),
+        };
+        explain::note(resource, &change);
     }
 }
 

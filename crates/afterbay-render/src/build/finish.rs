@@ -12,7 +12,7 @@ use crate::kustomization::Kustomization;
 use crate::locate::Target;
 use crate::resource::Resource;
 use crate::specification::Specification;
-use crate::{annotation, build_metadata, hash, read, references, sort};
+use crate::{annotation, build_metadata, hash, read, references, sort, vars};
 
 impl Build<'_> {
     /// What happens once, at the root.
@@ -30,7 +30,9 @@ impl Build<'_> {
         references::follow(&mut gathered.resources, gathered.config.specs(), &mut self.errors);
         watch.see(&mut gathered, || Change::at_the_end("names that follow"));
         self.resolve_variables(&mut gathered);
-        watch.see(&mut gathered, || Change::at_the_end("vars"));
+        drop(watch);
+        vars::explain(&mut gathered);
+        let mut watch = Watch::new(self.explains, &gathered);
         gathered
             .resources
             .retain(|resource| !annotation::is_local(&resource.body));

@@ -114,7 +114,8 @@ fn values_of_a_secret_stay_in_secrets() {
         "{}",
         refused.stderr
     );
-    assert!(refused.stderr.contains("Secret vars"), "{}", refused.stderr);
+    let from = "Secret vars of the cluster, put there by postBuild";
+    assert!(refused.stderr.contains(from), "{}", refused.stderr);
     assert!(
         !refused.stderr.contains("hunter2") && refused.stdout.is_empty(),
         "{}",

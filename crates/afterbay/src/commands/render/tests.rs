@@ -5,13 +5,19 @@ use std::fs;
 use std::path::Path;
 
 use afterbay_decrypt::{PlacePattern, mark_opened};
-use afterbay_manifest::{FileTree, Object, Revision, TreePath, yaml};
+use afterbay_manifest::{FileTree, Object, Provenance, Revision, Sealed, TreePath, yaml};
+use afterbay_render::specification::{Patch, PostBuild, Specification};
+use afterbay_render::substitute::Variables;
 
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, annotations: {note: hello}}\ntype: Opaque\nstringData: {a: canary}\n";
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, args: [$(V)]}]}\n";
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, args: [$(V), '${W}']}]}\n";
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: canary}\n";
 
 fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
+    build_specified(kustomization, allowed, &Specification::default())
+}
+
+fn build_specified(kustomization: &str, allowed: &[&str], asked: &Specification) -> Vec<String> {
     let files = [
         ("kustomization.yaml", kustomization),
         ("a.env", "A=canary\n"),
@@ -33,19 +39,12 @@ fn build(kustomization: &str, allowed: &[&str]) -> Vec<String> {
         .into();
     let (tree, piped) = mark_opened(tree, &opened);
     let allowed: Vec<PlacePattern> = allowed.iter().map(|place| place.parse().unwrap()).collect();
-    let texts = match afterbay_render::render(&tree, &TreePath::root(), Revision::UNKNOWN) {
+    let (root, options) = (TreePath::root(), afterbay_render::Options::default());
+    let texts = match afterbay_render::render_specified(&tree, &root, Revision::UNKNOWN, options, asked) {
         Ok(set) => match piped.confine(&set.objects, &allowed) {
             Ok(()) => Vec::new(),
             Err(mut errors) => {
-                let options = afterbay_render::Options::default();
-                let explain = || {
-                    afterbay_render::explanation(
-                        &tree,
-                        &TreePath::root(),
-                        options,
-                        &afterbay_render::Specification::default(),
-                    )
-                };
+                let explain = || afterbay_render::explanation(&tree, &root, options, asked);
                 errors.blame(explain, afterbay_render::Explanation::cause);
                 errors.0.iter().map(ToString::to_string).collect()
             }
@@ -77,14 +76,27 @@ fn what_is_carried_to_another_object_is_refused_unless_it_is_allowed_there() {
         ]
     );
     assert_eq!(build(generated, &["ConfigMap:data.A"]), Vec::<String>::new());
-    let replaced = "resources: [secret.yaml, other.yaml]\nreplacements:\n- source: {kind: Secret, fieldPath: stringData.a}\n  targets:\n  \
-                    - {select: {kind: ConfigMap}, fieldPaths: [data.a]}\n";
-    assert_eq!(
-        build(replaced, &[]),
-        [
-            "other.yaml:1:1: ConfigMap/d: data.a holds what was opened from secret.yaml (stringData.a), put there by replacements (kustomization.yaml:2:1)"
-        ]
-    );
+}
+
+#[test]
+fn what_a_replacement_carries_is_refused_by_its_entry() {
+    for field in ["data.a", "metadata.annotations.[example.org/a]"] {
+        let replaced = format!(
+            "resources: [secret.yaml, other.yaml]\nreplacements:\n- source: {{kind: ConfigMap, fieldPath: data.a}}\n  targets: [{{select: {{kind: Secret}}, fieldPaths: [metadata.annotations.note]}}]\n\
+             - source: {{kind: Secret, fieldPath: stringData.a}}\n  targets:\n  \
+             - {{select: {{kind: ConfigMap}}, fieldPaths: ['{field}'], options: {{create: true}}}}\n"
+        );
+        let place = field.replace(
+            "metadata.annotations.[example.org/a]",
+            "metadata.annotations[\"example.org/a\"]",
+        );
+        assert_eq!(
+            build(&replaced, &[]),
+            [format!(
+                "other.yaml:1:1: ConfigMap/d: {place} holds what was opened from secret.yaml (stringData.a), put there by replacements (kustomization.yaml:5:3)"
+            )]
+        );
+    }
 }
 
 /// `metadata.annotations.note` is a value of the same file, and still not the place of the password.
@@ -126,7 +138,73 @@ fn what_a_variable_carries_into_an_argument_is_refused() {
     assert_eq!(
         build(vars, &[]),
         [
-            "pod.yaml:1:1: Pod/p: spec.containers[0].args[0] holds what was opened from secret.yaml (stringData.a), put there by vars"
+            "pod.yaml:1:1: Pod/p: spec.containers[0].args[0] holds what was opened from secret.yaml (stringData.a), put there by vars V (kustomization.yaml:2:8)"
+        ]
+    );
+}
+
+fn lookup() -> Variables {
+    let provenance = Provenance::sealed(Sealed::Lookup {
+        kind: "Secret".to_owned(),
+        name: "vars".to_owned(),
+    });
+    let mut variables = Variables::new();
+    variables.insert("W", "canary", provenance).unwrap();
+    variables
+}
+
+#[test]
+fn what_is_substituted_into_an_argument_is_refused() {
+    let asked = Specification {
+        post_build: Some(PostBuild {
+            variables: lookup(),
+            ..PostBuild::default()
+        }),
+        ..Specification::default()
+    };
+    let pod = "resources: [pod.yaml]\n";
+    assert_eq!(
+        build_specified(pod, &[], &asked),
+        [
+            "pod.yaml:1:1: Pod/p: spec.containers[0].args[1] holds what was opened from Secret vars of the cluster, put there by postBuild"
+        ]
+    );
+    assert_eq!(
+        build_specified(pod, &["Pod:spec.containers[*].args[*]"], &asked),
+        Vec::<String>::new()
+    );
+    // What an earlier step has put there is not blamed on the last one.
+    let vars = "resources: [secret.yaml, pod.yaml]\nvars: [{name: V, objref: {apiVersion: v1, kind: Secret, name: s}, fieldref: {fieldPath: stringData.a}}]\n";
+    let errors = build_specified(vars, &[], &asked);
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[0].contains("args[0]") && errors[0].ends_with("put there by vars V (kustomization.yaml:2:8)"),
+        "{errors:?}"
+    );
+    assert!(
+        errors[1].contains("args[1]") && errors[1].ends_with("put there by postBuild"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn what_a_patch_from_outside_carries_is_refused_by_its_name() {
+    let asked = Specification {
+        patches: vec![Patch {
+            name: "more.yaml, entry 1".to_owned(),
+            patch: r#"[{"op": "copy", "from": "/stringData/a", "path": "/metadata/annotations/note"}]"#
+                .to_owned(),
+            target: Some(afterbay_render::specification::Selector {
+                kind: "Secret".to_owned(),
+                ..Default::default()
+            }),
+        }],
+        ..Specification::default()
+    };
+    assert_eq!(
+        build_specified("resources: [secret.yaml]\n", &[], &asked),
+        [
+            "secret.yaml:1:1: Secret/s: metadata.annotations.note holds what was opened from secret.yaml (stringData.a), put there by patches (more.yaml, entry 1)"
         ]
     );
 }
