@@ -14,12 +14,14 @@ pub fn run(data: &[u8]) {
         for table in [Table::Kustomize, Table::Sops] {
             if let Ok(Some(node)) = document.resolve(table) {
                 let text = yaml::emit([&node]);
-                let again = yaml::parse(text.as_bytes());
-                assert_eq!(
-                    again.map(|again| again.len()),
-                    Ok(1),
-                    "what was written is not read"
-                );
+                let again = yaml::parse(text.as_bytes()).expect("what was written is read");
+                let [again] = again.as_slice() else {
+                    panic!("what was written is {} documents", again.len());
+                };
+                if table == Table::Kustomize {
+                    let again = again.resolve(table).expect("what was written has types");
+                    assert_eq!(yaml::emit(&again), text, "what was written is read as something else");
+                }
             }
         }
     }
