@@ -36,7 +36,7 @@ pub fn main(cases: &[Case], alone: &[Case], folder: &Path) -> ExitCode {
         environment
             .only
             .as_ref()
-            .is_none_or(|only| case.0.contains(only.as_str()))
+            .is_none_or(|only| only.split(',').any(|name| case.0.contains(name)))
     };
     let together: Vec<Case> = cases.iter().filter(wanted).copied().collect();
     let alone_wanted: Vec<Case> = alone.iter().filter(wanted).copied().collect();

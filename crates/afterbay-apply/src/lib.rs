@@ -38,6 +38,7 @@
 mod client;
 mod delete;
 mod desired;
+mod diff;
 mod discovery;
 mod error;
 mod execute;
@@ -57,6 +58,7 @@ pub use client::{
     Client, ConnectError, ConnectOptions, ExecPlugins, Identity, KubeconfigSecret, Wrote, connect,
 };
 pub use delete::delete;
+pub use diff::{Change, Diff, DiffOptions, FingerprintKey, Marks, Masked, ObjectDiff, Shown, WeakKey};
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};
 pub use inventory::{
@@ -66,8 +68,10 @@ pub use inventory::{
 pub use live::Live;
 pub use observe::observe;
 pub use options::{
-    ApplyOptions, Conflicts, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune, Mode, Owner, PROTECTED,
-    Prune, TAKEN_OVER, UnknownFields,
+    ApplyOptions, Conflicts, Detail, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune, Mode, Owner,
+    PROTECTED, Prune, TAKEN_OVER, UnknownFields,
 };
-pub use plan::{ApplyPlan, Guard, plan};
+pub use plan::{
+    ApplyPlan, Guard, NotAPlan, Outline, Planned, PlannedObject, PlannedStage, SaveOptions, SavedPlan, plan,
+};
 pub use report::{Action, ApplyReport, Counts, ObjectReport};

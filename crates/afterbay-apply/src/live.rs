@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use afterbay_manifest::ObjectRef;
+use serde_json::Value;
 
 use crate::Owner;
 use crate::desired::Address;
@@ -10,7 +11,8 @@ use crate::discovery::Resource;
 use crate::error::{ApplyError, Subject};
 use crate::inventory::Key;
 
-/// The server's judgement of every object of a set, and the state of what left it. Holds no values.
+/// The server's judgement of every object of a set, and the state of what left it. Holds no values, unless
+/// [`crate::Detail::Objects`] was asked for.
 pub struct Live {
     pub(crate) findings: Vec<Finding>,
     /// What the inventory has and the set has not.
@@ -24,6 +26,16 @@ pub(crate) struct Finding {
     /// Where it goes; the verdict says why when nowhere.
     pub(crate) address: Option<Address>,
     pub(crate) verdict: Result<Verdict, ApplyError>,
+    pub(crate) evidence: Option<Evidence>,
+}
+
+/// What a verdict was made from, plaintext included, so there is no `Debug`. Kept for objects that are to be written, and
+/// only where [`crate::Detail::Objects`] asks for it.
+pub(crate) struct Evidence {
+    /// The object in the cluster.
+    pub(crate) live: Option<Value>,
+    /// The server's dry-run of it; `None` where the server was not asked or could not answer.
+    pub(crate) outcome: Option<Value>,
 }
 
 /// What applying an object would do.
@@ -70,6 +82,8 @@ pub(crate) enum Member {
 pub(crate) struct Present {
     pub(crate) resource: Resource,
     pub(crate) uid: String,
+    /// What the object is in, as [`crate::plan::state`] tells it.
+    pub(crate) state: String,
     /// The `ApplySet` label.
     pub(crate) part_of: Option<String>,
     /// Flux's ownership labels.

@@ -27,7 +27,7 @@ use crate::desired::{self, Address, Definitions};
 use crate::discovery::{self, Kinds};
 use crate::error::{self, ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Inventory, Key};
-use crate::live::{Finding, Live, Member, Verdict};
+use crate::live::{Evidence, Finding, Live, Member, Verdict};
 use crate::order::{Stage, is_cluster_role};
 use crate::schema;
 use crate::{ApplyOptions, UnknownFields};
@@ -145,6 +145,7 @@ struct Draft<'a> {
     subject: Subject,
     address: Option<Address>,
     verdict: Option<Result<Verdict, ApplyError>>,
+    evidence: Option<Evidence>,
 }
 
 impl<'a> Draft<'a> {
@@ -155,12 +156,14 @@ impl<'a> Draft<'a> {
                 subject: desired::subject(object, &address.object),
                 address: Some(address),
                 verdict: None,
+                evidence: None,
             },
             Err(error) => Self {
                 object,
                 subject: desired::subject(object, object.reference()),
                 address: None,
                 verdict: Some(Err(error)),
+                evidence: None,
             },
         }
     }
@@ -176,6 +179,7 @@ impl<'a> Draft<'a> {
             subject: self.subject,
             address: self.address,
             verdict: self.verdict?,
+            evidence: self.evidence,
         })
     }
 }
@@ -220,6 +224,7 @@ async fn judge_all(
             Ok(judged) => {
                 warnings.extend(judged.warnings);
                 drafts[index].verdict = Some(Ok(judged.verdict));
+                drafts[index].evidence = judged.evidence;
             }
             Err(error) if error.is_connection() => return Err(error.into()),
             Err(error) => drafts[index].verdict = Some(Err(error)),

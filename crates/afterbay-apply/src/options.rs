@@ -3,6 +3,7 @@
 use std::fmt;
 
 use afterbay_manifest::Gvk;
+use serde::{Deserialize, Serialize};
 
 /// The field manager when nobody names another.
 pub const FIELD_MANAGER: &str = "afterbay";
@@ -42,6 +43,17 @@ pub struct ApplyOptions {
     pub force: Force,
     /// What one refused object means for the others.
     pub failures: FailurePolicy,
+    /// What a plan keeps of what was observed.
+    pub detail: Detail,
+}
+
+/// What a plan keeps of what was observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Verdicts, which hold no values. Enough to carry a plan out.
+    Verdicts,
+    /// The objects that change besides, as they are and as they would be: for a plan that is saved, and for a diff.
+    Objects,
 }
 
 /// What one refused object means for the others.
@@ -111,7 +123,8 @@ impl Guards {
 }
 
 /// How much of an inventory one run may prune.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum MaxPrune {
     /// So many objects.
     Count(usize),
@@ -139,7 +152,7 @@ impl fmt::Display for MaxPrune {
 }
 
 /// Whose an object is, as Flux says it: the labels `kustomize.toolkit.fluxcd.io/name` and `/namespace`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Namespace of the owner.
     pub namespace: String,
@@ -169,6 +182,7 @@ impl Default for ApplyOptions {
             guards: Guards::default(),
             force: Force::Refuse,
             failures: FailurePolicy::Atomic,
+            detail: Detail::Verdicts,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 mod failures;
 mod guard;
+mod outline;
 mod prune;
+mod saved;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -12,13 +15,16 @@ use sha2::{Digest, Sha256};
 use crate::desired::Address;
 use crate::error::{ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Entry, Inventory, Key, State};
-use crate::live::{Finding, Live, Verdict};
+use crate::live::{Evidence, Finding, Live, Verdict};
 use crate::order::{self, Stage};
 use crate::{ApplyOptions, FailurePolicy, Mode};
 
 pub(crate) use failures::awaited_failure;
 pub use guard::Guard;
+pub use outline::{Outline, Planned, PlannedObject, PlannedStage};
 pub(crate) use prune::{Fate, PruneStep, prunes};
+pub use saved::{NotAPlan, SaveOptions, SavedPlan};
+pub(crate) use state::state;
 
 /// Everything that [`crate::execute`] will do. Only [`plan`] makes one.
 pub struct ApplyPlan {
@@ -43,6 +49,8 @@ pub(crate) struct Step {
     pub(crate) subject: Subject,
     pub(crate) address: Address,
     pub(crate) verdict: Verdict,
+    /// What the verdict was made from, where it was kept.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// Decides from what was observed; returns every refusal together.
@@ -66,6 +74,7 @@ pub fn plan(
                 subject: finding.subject,
                 address,
                 verdict,
+                evidence: finding.evidence,
             }),
             (Ok(_), None) => errors.push(ApplyError::NotObserved {
                 subject: Box::new(finding.subject),

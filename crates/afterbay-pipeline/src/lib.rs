@@ -18,5 +18,5 @@ mod target;
 pub use error::RunError;
 pub use event::{Emit, Stage, StageEvent};
 pub use report::RunReport;
-pub use run::{Built, Stopped, apply, build, piped, run};
+pub use run::{Built, Stopped, apply, build, execute, piped, plan, run};
 pub use target::{Build, Destination, Target};

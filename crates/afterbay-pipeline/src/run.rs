@@ -1,14 +1,13 @@
 //! The run.
 
-use afterbay_apply::{ApplyReport, Inventory};
+use afterbay_apply::{ApplyPlan, ApplyReport, Client, Inventory};
 use afterbay_decrypt::{DecryptOptions, DecryptReport, OpenedFiles, Unfinished};
 use afterbay_keys::KeyRing;
 use afterbay_manifest::{RenderedSet, Warning};
 use afterbay_normalize::NormalizedSet;
 use afterbay_render::{Explanation, RenderErrors};
 
-use crate::event::{Emit, Stage, StageEvent};
-use crate::{Build, Destination, RunError, RunReport, Target};
+use crate::{Build, Destination, Emit, RunError, RunReport, Stage, StageEvent, Target};
 
 /// What was opened, and the objects as the API server stores them.
 pub type Built = (DecryptReport, NormalizedSet);
@@ -58,14 +57,9 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
 }
 
 /// The same for objects from a pipe, which nobody here has opened.
-pub async fn piped(
-    set: RenderedSet,
-    ring: &KeyRing,
-    options: &DecryptOptions,
-    emit: Emit<'_>,
-) -> Outcome<Built> {
+pub async fn piped(set: RenderedSet, ring: &KeyRing, to: &DecryptOptions, emit: Emit<'_>) -> Outcome<Built> {
     let opened = OpenedFiles::elsewhere();
-    conclude((set, None), opened, ring, options, Explanation::default, emit).await
+    conclude((set, None), opened, ring, to, Explanation::default, emit).await
 }
 
 /// Opens what is sealed inside objects, proves that nothing sealed is left, and normalizes.
@@ -113,6 +107,12 @@ async fn conclude(
 
 /// From objects to the cluster.
 pub async fn apply(set: NormalizedSet, to: &Destination, emit: Emit<'_>) -> Outcome<ApplyReport> {
+    let (client, plan) = plan(set, to, emit).await?;
+    execute(&client, plan, emit).await
+}
+
+/// From objects to a plan, and the connection that it was made through. Writes nothing.
+pub async fn plan(set: NormalizedSet, to: &Destination, emit: Emit<'_>) -> Outcome<(Client, ApplyPlan)> {
     emit(StageEvent::Started(Stage::Plan));
     let client = afterbay_apply::connect(&to.connect).await?;
     let inventory = match &to.inventory {
@@ -124,9 +124,14 @@ pub async fn apply(set: NormalizedSet, to: &Destination, emit: Emit<'_>) -> Outc
     let plan = afterbay_apply::plan(set, &inventory, live, &to.apply)?;
     let summary = format!("{} objects to write or delete", plan.writes());
     finished(emit, Stage::Plan, summary);
+    Ok((client, plan))
+}
+
+/// From a plan to the cluster.
+pub async fn execute(client: &Client, plan: ApplyPlan, emit: Emit<'_>) -> Outcome<ApplyReport> {
     let mut count = (0, 0);
     emit(StageEvent::Started(Stage::Apply));
-    let report = afterbay_apply::execute(&client, plan, &mut |event| {
+    let report = afterbay_apply::execute(client, plan, &mut |event| {
         count = event.count(count);
         progressed(emit, Stage::Apply, count.0, count.1, "objects");
     })
@@ -136,9 +141,8 @@ pub async fn apply(set: NormalizedSet, to: &Destination, emit: Emit<'_>) -> Outc
 }
 
 fn warn(emit: Emit<'_>, warnings: &[Warning], told: &[Warning]) {
-    for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
-        emit(StageEvent::Warned(warning.clone()));
-    }
+    let fresh = warnings.iter().filter(|warning| !told.contains(warning)).cloned();
+    fresh.for_each(|warning| emit(StageEvent::Warned(warning)));
 }
 
 fn progressed(emit: Emit<'_>, stage: Stage, done: usize, total: usize, unit: &'static str) {

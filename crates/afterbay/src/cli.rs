@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use afterbay_manifest::REDACTION_REMOVED;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apply, completion, decrypt, delete, fetch, inventory, normalize, render, version};
+use crate::commands::{
+    apply, completion, decrypt, delete, diff, fetch, inventory, normalize, plan, render, version,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::Verbosity;
@@ -25,6 +27,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Apply(Box<apply::Apply>),
+    Plan(Box<plan::Plan>),
+    Diff(Box<diff::Diff>),
     Delete(delete::Delete),
     Inventory(inventory::Inventory),
     Fetch(fetch::Fetch),
@@ -65,7 +69,7 @@ pub(crate) fn run(refused: &[&str]) -> Exit {
         Verbosity::Normal
     };
     match execute(cli.command, verbosity) {
-        Ok(()) => Exit::Success,
+        Ok(exit) => exit,
         Err(failure) => {
             let _ = io::stderr().write_all(failure.render().as_bytes());
             failure.exit
@@ -73,12 +77,13 @@ pub(crate) fn run(refused: &[&str]) -> Exit {
     }
 }
 
-fn execute(command: Command, verbosity: Verbosity) -> Result<(), Failure> {
+fn execute(command: Command, verbosity: Verbosity) -> Result<Exit, Failure> {
+    let done = |()| Exit::Success;
     // The commands without a cluster or a key service need no runtime, and start faster without it.
     let command = match command {
-        Command::Render(command) => return command.run(),
-        Command::Completion(command) => return command.run(),
-        Command::Version(command) => return command.run(),
+        Command::Render(command) => return command.run().map(done),
+        Command::Completion(command) => return command.run().map(done),
+        Command::Version(command) => return command.run().map(done),
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -89,13 +94,15 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<(), Failure> {
     let result = runtime.block_on(async {
         let work = async {
             match command {
-                Command::Apply(command) => command.run(verbosity).await,
-                Command::Delete(command) => command.run(verbosity).await,
-                Command::Inventory(command) => command.run().await,
-                Command::Fetch(command) => command.run(verbosity).await,
-                Command::Decrypt(command) => command.run().await,
-                Command::Normalize(command) => command.run().await,
-                Command::Render(_) | Command::Completion(_) | Command::Version(_) => Ok(()),
+                Command::Apply(command) => command.run(verbosity).await.map(done),
+                Command::Plan(command) => command.run(verbosity).await,
+                Command::Diff(command) => command.run(verbosity).await,
+                Command::Delete(command) => command.run(verbosity).await.map(done),
+                Command::Inventory(command) => command.run().await.map(done),
+                Command::Fetch(command) => command.run(verbosity).await.map(done),
+                Command::Decrypt(command) => command.run().await.map(done),
+                Command::Normalize(command) => command.run().await.map(done),
+                Command::Render(_) | Command::Completion(_) | Command::Version(_) => Ok(Exit::Success),
             }
         };
         tokio::select! {

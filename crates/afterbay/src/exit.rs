@@ -8,9 +8,9 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything was done.
     Success = 0,
-    /// Something outside the stages failed: output, a local file, the runtime.
+    /// Something outside the stages failed: output, a local file, the runtime. Of `plan` and `diff`: there are changes.
     Failure = 1,
-    /// The command line is wrong.
+    /// The command line is wrong. Of `plan` and `diff`: anything is.
     Usage = 2,
     /// The source could not be fetched. Nothing was written to the cluster.
     Source = 10,
@@ -61,6 +61,11 @@ Exit codes:
   101  a bug in afterbay; what is in the cluster is unknown, run it again to converge
   130  interrupted
 
+Exit codes of `plan` and `diff`, which are those of `kubectl diff`; neither writes anything:
+    0  nothing to do
+    1  there are changes
+    2  an error
+
 Exit codes of `decrypt FILE`, which are those of `sops decrypt`:
     1  it has no sops metadata, or is not what its store takes
     2  it cannot be read, or the command line is wrong
@@ -71,6 +76,14 @@ Exit codes of `decrypt FILE`, which are those of `sops decrypt`:
   100  there is no such file
   112  `--decryption-order` has a kind twice
   128  no key opens it";
+
+    /// The codes of `plan` and `diff`, for their help texts.
+    pub(crate) const OF_COMPARISONS: &str = "\
+Exit codes:
+    0  nothing to do
+    1  there are changes
+    2  an error
+  130  interrupted";
 }
 
 impl From<Exit> for ExitCode {

@@ -80,6 +80,23 @@ impl Failure {
         }
     }
 
+    /// The same, as the commands end that compare: with one code for everything that is wrong.
+    pub(crate) fn of_comparison(self) -> Self {
+        let exit = match self.exit {
+            Exit::Interrupted => Exit::Interrupted,
+            _ => Exit::Usage,
+        };
+        Self { exit, ..self }
+    }
+
+    /// The server refuses objects, and what is printed says which.
+    pub(crate) fn refused_objects() -> Self {
+        let mut failure =
+            Self::usage("the server refuses objects of this revision; each is named above with its reason");
+        failure.hint("correct them; without --failure-policy per-resource nothing at all would be written");
+        failure
+    }
+
     /// Prints what was done before on standard output, where a program looks for it; nothing when nothing was. Of a run that
     /// has opened something it has the parts of the report of one that succeeded.
     pub(crate) fn print_report(&self, keys: &[KeyNote], format: Format) -> anyhow::Result<()> {

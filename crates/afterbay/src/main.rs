@@ -9,11 +9,14 @@ mod commands;
 mod directory;
 mod exit;
 mod failure;
+mod fingerprint_key;
 mod hardening;
 mod logging;
+mod marks;
 mod masking;
 mod output;
 mod progress;
+mod saved_plan;
 mod stream;
 
 use std::process::ExitCode;

@@ -1,5 +1,8 @@
 //! Results on standard output: a table for people, JSON and YAML for programs. No value of a Secret is in them.
 
+mod diff;
+mod plan;
+
 use std::fmt::Display;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -11,6 +14,9 @@ use afterbay_manifest::{Node, yaml};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
+
+pub(crate) use diff::{DiffFormat, diff};
+pub(crate) use plan::plan_table;
 
 /// The form of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -14,6 +14,8 @@ mod decrypts_with_kms;
 mod decrypts_with_vault;
 mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
+mod diff_hides_every_value;
+mod diff_shows_what_changes;
 mod goes_on_without_what_is_refused;
 mod guards_against_pruning;
 mod integrity_policies;
@@ -28,6 +30,8 @@ mod locks_the_inventory;
 mod normalize_equals_the_server;
 mod opened_values_stay_where_they_may;
 mod pipes_equal_composed;
+mod plan_is_applied_as_it_was_saved;
+mod plan_writes_nothing;
 mod prunes_only_what_is_ours;
 mod prunes_what_left;
 mod recreates_what_cannot_change;
@@ -76,6 +80,8 @@ const CASES: &[Case] = &[
         defers_what_waits_for_its_namespace::run,
     ),
     ("delete_takes_all_away", delete_takes_all_away::run),
+    ("diff_hides_every_value", diff_hides_every_value::run),
+    ("diff_shows_what_changes", diff_shows_what_changes::run),
     (
         "goes_on_without_what_is_refused",
         goes_on_without_what_is_refused::run,
@@ -104,6 +110,10 @@ const CASES: &[Case] = &[
         opened_values_stay_where_they_may::run,
     ),
     ("pipes_equal_composed", pipes_equal_composed::run),
+    (
+        "plan_is_applied_as_it_was_saved",
+        plan_is_applied_as_it_was_saved::run,
+    ),
     ("prunes_only_what_is_ours", prunes_only_what_is_ours::run),
     ("prunes_what_left", prunes_what_left::run),
     ("recreates_what_cannot_change", recreates_what_cannot_change::run),
@@ -135,6 +145,7 @@ const CASES: &[Case] = &[
 const ALONE: &[Case] = &[
     ("changes_only_what_changed", changes_only_what_changed::run),
     ("large_inventory_is_split", large_inventory_is_split::run),
+    ("plan_writes_nothing", plan_writes_nothing::run),
 ];
 
 fn main() -> ExitCode {

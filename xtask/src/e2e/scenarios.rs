@@ -14,8 +14,8 @@ use crate::flags::E2e;
 use crate::shell::{cargo, check, e2e_target, target};
 use crate::tools;
 
-/// The scenario that looks for secrets in every output.
-const CANARY: &str = "keeps_secrets_out_of_every_output";
+/// The scenarios that look for secrets in every output.
+const CANARY: &str = "keeps_secrets_out_of_every_output,diff_hides_every_value";
 
 /// Builds the product and says where it is.
 pub(crate) fn build_binary(profile: &str) -> anyhow::Result<PathBuf> {

@@ -14,6 +14,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "the body that the API server is sent",
     ),
     (
+        "crates/afterbay-apply/src/diff/fingerprint.rs",
+        "the key under which fingerprints are made",
+    ),
+    (
         "crates/afterbay-apply/src/observe.rs",
         "the schema check of a custom resource, which names paths only",
     ),

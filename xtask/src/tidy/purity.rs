@@ -4,12 +4,14 @@
 use super::files::Source;
 
 /// Folders and files whose code takes bytes and returns values.
-const PURE: [&str; 8] = [
+const PURE: [&str; 10] = [
     "crates/afterbay-manifest/src/",
     "crates/afterbay-sops/src/",
     "crates/afterbay-decrypt/src/",
     "crates/afterbay-render/src/",
     "crates/afterbay-normalize/src/",
+    "crates/afterbay-apply/src/diff.rs",
+    "crates/afterbay-apply/src/diff/",
     "crates/afterbay-apply/src/plan.rs",
     "crates/afterbay-apply/src/plan/",
     "crates/afterbay-apply/src/order.rs",

@@ -103,6 +103,7 @@ fn planned(objects: &[Value], inventory: &Inventory, verdict: impl Fn(&ObjectRef
         Finding {
             subject: desired::subject(&object, &address.object),
             verdict: Ok(verdict(&address.object)),
+            evidence: None,
             address: Some(address),
         }
     });
@@ -110,6 +111,7 @@ fn planned(objects: &[Value], inventory: &Inventory, verdict: impl Fn(&ObjectRef
         let present = Present {
             resource: kinds().exact(&entry.object.gvk).unwrap().clone(),
             uid: entry.uid.clone().unwrap_or_default(),
+            state: "version 1".to_owned(),
             part_of: inventory.id().map(str::to_owned),
             owner: None,
             is_own: false,

@@ -11,8 +11,8 @@ use crate::desired::{self, Address, has_control};
 use crate::discovery::write_query;
 use crate::error::{ApplyError, Quotes, Subject, Words, refused};
 use crate::inventory::PART_OF;
-use crate::live::Verdict;
-use crate::{ApplyOptions, Conflicts};
+use crate::live::{Evidence, Verdict};
+use crate::{ApplyOptions, Conflicts, Detail};
 
 /// How often an object that changes under the hands of the judge is looked at again.
 const LOOKS: usize = 3;
@@ -32,6 +32,8 @@ pub(crate) struct Judge<'a> {
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) warnings: Vec<String>,
+    /// What it was made from, where that is kept.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// What came of trying otherwise.
@@ -108,9 +110,11 @@ impl Judge<'_> {
             };
             let warnings = self.warnings(subject, quotes, &response);
             if response.created {
+                let evidence = self.keeps(None, response.json().ok().as_ref());
                 return Ok(Judged {
                     verdict: Verdict::Create,
                     warnings,
+                    evidence,
                 });
             }
             let dry_run: Value = response.json().map_err(refuse)?;
@@ -163,7 +167,10 @@ impl Judge<'_> {
         match &error {
             ApplyError::Immutable { fields, .. } if self.may_recreate(desired, live) => {
                 match self.try_to_create(address, desired).await {
-                    Ok(Creation::WouldSucceed) => Ok(Otherwise::Judged(recreate(live, fields))),
+                    Ok(Creation::WouldSucceed) => Ok(Otherwise::Judged(Judged {
+                        evidence: self.keeps(Some(live), None),
+                        ..recreate(live, fields)
+                    })),
                     Ok(Creation::IsFree) => Ok(Otherwise::Again),
                     Err(failure) => Err(refuse(failure)),
                 }
@@ -332,7 +339,22 @@ impl Judge<'_> {
                 takes_over,
             }
         };
-        Judged { verdict, warnings }
+        let evidence = match verdict {
+            Verdict::Configure { .. } => self.keeps(Some(live), Some(dry_run)),
+            _ => None,
+        };
+        Judged {
+            verdict,
+            warnings,
+            evidence,
+        }
+    }
+
+    fn keeps(&self, live: Option<&Value>, outcome: Option<&Value>) -> Option<Evidence> {
+        (self.options.detail == Detail::Objects).then(|| Evidence {
+            live: live.cloned(),
+            outcome: outcome.cloned(),
+        })
     }
 
     fn is_concerned(&self, manager: &str) -> bool {
@@ -358,6 +380,7 @@ fn recreate(live: &Value, fields: &[String]) -> Judged {
             fields: fields.to_vec(),
         },
         warnings: Vec::new(),
+        evidence: None,
     }
 }
 
@@ -368,6 +391,7 @@ fn skip(live: Option<&Value>, reason: String) -> Judged {
             reason,
         },
         warnings: Vec::new(),
+        evidence: None,
     }
 }
 

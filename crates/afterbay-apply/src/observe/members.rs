@@ -115,6 +115,7 @@ fn present(resource: &Resource, metadata: &Value, object: &Value, manager: &str)
     Present {
         resource: resource.clone(),
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+        state: crate::plan::state(metadata),
         is_own: metadata["labels"][OWN_LABEL.0] == OWN_LABEL.1,
         part_of: label(PART_OF),
         owner: label(Owner::NAME)

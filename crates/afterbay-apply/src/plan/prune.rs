@@ -14,6 +14,8 @@ use crate::{ApplyOptions, Guards, Prune};
 pub(crate) struct PruneStep {
     pub(crate) subject: Subject,
     pub(crate) entry: Entry,
+    /// What it was in when it was looked at, if it was there.
+    pub(crate) state: Option<String>,
     pub(crate) fate: Fate,
 }
 
@@ -65,6 +67,10 @@ pub(crate) fn prunes(
                     origin: None,
                 },
                 entry: entry.clone(),
+                state: match members.get(&Key::of(&entry.object)) {
+                    Some(Member::Present(present)) => Some(present.state.clone()),
+                    _ => None,
+                },
                 fate,
             }
         })

@@ -76,6 +76,7 @@ fn ours(inventory: &Inventory, object: &ObjectRef) -> Present {
     Present {
         resource: kinds().exact(gvk).unwrap().clone(),
         uid: format!("uid-{}", object.name),
+        state: "version 1".to_owned(),
         part_of: inventory.id().map(str::to_owned),
         owner: None,
         is_own: false,
@@ -96,6 +97,7 @@ fn live(
             subject: desired::subject(&object, &address.object),
             address: Some(address),
             verdict,
+            evidence: None,
         }
     });
     Live {

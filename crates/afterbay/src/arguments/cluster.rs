@@ -8,6 +8,7 @@ use afterbay_apply::{
 };
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Flags that choose a cluster.
 #[derive(Debug, Args)]
@@ -117,8 +118,8 @@ fn kubeconfig_secret(text: &str) -> Result<KubeconfigSecret, String> {
 #[command(next_help_heading = "Inventory")]
 pub(crate) struct InventoryArguments {
     /// Kind of object that carries the inventory
-    #[arg(long, value_enum, default_value_t = Kind::Configmap)]
-    inventory_kind: Kind,
+    #[arg(long, value_enum, default_value_t = InventoryKind::Configmap)]
+    pub(crate) inventory_kind: InventoryKind,
 
     /// Fail at once when another run holds the inventory, instead of waiting
     #[arg(long)]
@@ -126,8 +127,9 @@ pub(crate) struct InventoryArguments {
 }
 
 /// The kinds of object that can carry an inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum InventoryKind {
     /// A ConfigMap
     Configmap,
     /// A Secret
@@ -141,8 +143,8 @@ impl InventoryArguments {
             name: name.to_owned(),
             namespace: namespace.map(str::to_owned),
             parent: match self.inventory_kind {
-                Kind::Configmap => ParentKind::ConfigMap,
-                Kind::Secret => ParentKind::Secret,
+                InventoryKind::Configmap => ParentKind::ConfigMap,
+                InventoryKind::Secret => ParentKind::Secret,
             },
             busy: if self.no_wait { Busy::Fail } else { Busy::Wait },
             holder: holder(),

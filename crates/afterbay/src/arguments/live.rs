@@ -2,10 +2,12 @@
 
 use afterbay_apply::{ApplyOptions, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED};
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Flags about live objects and who else writes them.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Live objects")]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct LiveArguments {
     /// Take over the fields of this manager too, beside those of `kubectl*` and `before-first-apply`; a name ending in `*`
     /// stands for all that begin so (repeatable)
@@ -38,11 +40,13 @@ pub(crate) struct LiveArguments {
 
     /// Consent to what guards hold back in this plan, by the name that the refusal gave it
     #[arg(long, value_name = "PLAN")]
-    consent: Option<String>,
+    #[serde(skip)]
+    pub(crate) consent: Option<String>,
 }
 
 /// What one refused object means for the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 enum Failures {
     /// Nothing is written unless the server would take all of them
     Atomic,

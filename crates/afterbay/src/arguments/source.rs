@@ -37,7 +37,7 @@ pub(crate) struct SourceArguments {
         default_value = "",
         hide_default_value = true
     )]
-    reference: String,
+    pub(crate) reference: String,
 
     /// User name for HTTP basic authentication; without it, the variable `AFTERBAY_GIT_USERNAME` is read
     #[arg(long, value_name = "NAME")]

@@ -131,6 +131,12 @@ impl SpecificationArguments {
         })
     }
 
+    /// Whether it brings values along that a build may put anywhere.
+    pub(crate) fn has_values(&self) -> bool {
+        let files = [&self.patch_file, &self.substitute_from, &self.substitute_file];
+        !self.substitute.is_empty() || files.iter().any(|files| !files.is_empty())
+    }
+
     fn variables(&self) -> anyhow::Result<Variables> {
         let mut variables = Variables::new();
         for path in &self.substitute_from {

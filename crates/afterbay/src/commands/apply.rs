@@ -3,90 +3,44 @@
 use std::io;
 use std::path::PathBuf;
 
-use afterbay_apply::{ApplyOptions, Conflicts, FIELD_MANAGER, Mode, Prune};
-use afterbay_decrypt::DecryptOptions;
+use afterbay_apply::{ApplyReport, Detail, Mode};
 use afterbay_keys::KeyRing;
-use afterbay_manifest::TreePath;
-use afterbay_pipeline::{Build, Destination, RunReport, StageEvent, Target};
-use clap::builder::NonEmptyStringValueParser;
+use afterbay_normalize::NormalizedSet;
+use afterbay_pipeline::{Destination, RunReport, StageEvent};
 use clap::{ArgGroup, Args, ValueEnum};
 
-use crate::arguments::{
-    ClusterArguments, DecryptArguments, InventoryArguments, KeyArguments, LiveArguments, SourceArguments,
-    SpecificationArguments,
-};
-use crate::exit::Exit;
+use crate::arguments::{RECORDED, TargetArguments};
 use crate::failure::Failure;
+use crate::fingerprint_key;
 use crate::output::{self, Format};
 use crate::progress::{Progress, Verbosity};
-use crate::stream;
+use crate::saved_plan::Document;
 
 /// Apply a revision, or objects from a file or a pipe, to a cluster
 ///
 /// Nothing is written before everything was fetched, opened, checked and dry-run. Nothing is pruned when anything
 /// failed.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("input").required(true).args(["url", "file"]))]
+#[command(group = ArgGroup::new("input").required(true).multiple(true).args(["url", "file", "plan"]))]
 pub(crate) struct Apply {
     #[command(flatten)]
-    source: SourceArguments,
+    target: TargetArguments,
 
-    /// Directory of the revision to build
-    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), default_value = ".", conflicts_with = "file")]
-    path: String,
+    /// Apply what `afterbay plan -o json` saved, with the flags that it had, and nothing if anything is not as it was then
+    #[arg(long, value_name = "FILE", conflicts_with_all = RECORDED)]
+    plan: Option<PathBuf>,
 
-    /// YAML or JSON objects instead of a revision; `-` is standard input. Every value of a Secret then counts as sealed, and
-    /// the revision is unknown unless the stream carries it
-    #[arg(
-        long = "filename",
-        short = 'f',
-        value_name = "FILE",
-        id = "file",
-        conflicts_with_all = ["SourceArguments", "SpecificationArguments"]
-    )]
-    file: Option<PathBuf>,
-
-    #[command(flatten)]
-    specification: SpecificationArguments,
-
-    #[command(flatten)]
-    cluster: ClusterArguments,
-
-    /// Delete what the inventory has and this revision has not
-    #[arg(long, requires = "inventory")]
-    prune: bool,
-
-    /// Name of the inventory, which remembers in the cluster what is owned
-    #[arg(long, value_name = "NAME")]
-    inventory: Option<String>,
-
-    #[command(flatten)]
-    inventory_options: InventoryArguments,
+    /// With `--plan`: the key that the plan was saved with
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    fingerprint_key_file: Option<PathBuf>,
 
     /// Report what would be done and write nothing
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "server")]
     dry_run: Option<DryRun>,
 
-    /// Take over fields that other managers own
-    #[arg(long)]
-    force_conflicts: bool,
-
-    /// Name under which fields are owned
-    #[arg(long, value_name = "NAME", default_value = FIELD_MANAGER)]
-    field_manager: String,
-
-    #[command(flatten)]
-    live: LiveArguments,
-
     /// Form of the result on standard output
     #[arg(long, short, value_enum, default_value_t = Format::Table)]
     output: Format,
-
-    #[command(flatten)]
-    keys: KeyArguments,
-
-    #[command(flatten)]
-    decrypt: DecryptArguments,
 }
 
 /// Where a dry-run is decided.
@@ -97,12 +51,11 @@ enum DryRun {
 }
 
 impl Apply {
-    pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
-        let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
-        let ring = KeyRing::new(self.keys.options().map_err(usage)?);
-        let options = self.decrypt.options().map_err(usage)?;
+    pub(crate) async fn run(mut self, verbosity: Verbosity) -> Result<(), Failure> {
+        let saved = self.recall()?;
+        let ring = self.target.ring()?;
         let progress = Progress::new(verbosity);
-        let result = self.execute(options, &ring, &progress).await;
+        let result = self.execute(saved.as_ref(), &ring, &progress).await;
         progress.finish();
         let notes = ring.notes();
         output::notes(&notes);
@@ -120,64 +73,69 @@ impl Apply {
         Ok(())
     }
 
+    /// Takes the flags of the saved plan over, if one is named.
+    fn recall(&mut self) -> Result<Option<Document>, Failure> {
+        let Some(file) = &self.plan else { return Ok(None) };
+        let (recorded, document) = Document::read(file)?;
+        self.target.recall(recorded);
+        if self.target.source.url.is_none() && self.target.file.is_none() {
+            return Err(Failure::usage(
+                "the plan was made of objects from a file or a pipe; give them again with --filename",
+            ));
+        }
+        Ok(Some(document))
+    }
+
     async fn execute(
         &self,
-        options: DecryptOptions,
+        saved: Option<&Document>,
         ring: &KeyRing,
         progress: &Progress,
     ) -> Result<RunReport, Failure> {
-        let mut destination = self.destination();
-        let emit = &mut |event: StageEvent| progress.show(&event);
-        let Some(url) = &self.source.url else {
-            // Objects that come without a revision, and whose provenance nobody knows.
-            let (rendered, lost) = stream::read_whole(self.file.as_deref())?;
-            destination.apply.guards.partly_read = lost;
-            let (decrypt, set) = afterbay_pipeline::piped(rendered, ring, &options, emit).await?;
-            return match afterbay_pipeline::apply(set, &destination, emit).await {
-                Ok(apply) => Ok(RunReport { decrypt, apply }),
-                Err(error) => Err((error, Some(decrypt)).into()),
-            };
+        let mode = if self.dry_run.is_some() {
+            Mode::DryRun
+        } else {
+            Mode::Write
         };
-        let usage = |error: anyhow::Error| Failure::other(Exit::Usage, &error);
-        let build = Build {
-            source: self
-                .source
-                .options(url, progress.fetch_listener())
-                .map_err(usage)?,
-            path: TreePath::parse(&self.path).map_err(|error| usage(error.into()))?,
-            specification: self.specification.specification().map_err(usage)?,
-            decrypt: options,
+        let detail = match saved {
+            Some(_) => Detail::Objects,
+            None => Detail::Verdicts,
         };
-        let target = Target { build, destination };
-        Ok(afterbay_pipeline::run(&target, ring, emit).await?)
+        let mut destination = self.target.destination(mode, detail);
+        let (decrypt, set) = self.target.open(ring, progress, &mut destination).await?;
+        let applied = if let Some(saved) = saved {
+            self.as_planned(saved, set, &destination, progress).await
+        } else {
+            let emit = &mut |event: StageEvent| progress.show(&event);
+            let applied = afterbay_pipeline::apply(set, &destination, emit).await;
+            applied.map_err(Failure::from)
+        };
+        match applied {
+            Ok(apply) => Ok(RunReport { decrypt, apply }),
+            Err(failure) => Err(Failure {
+                decrypt: Some(Box::new(decrypt)),
+                ..failure
+            }),
+        }
     }
 
-    fn destination(&self) -> Destination {
-        let namespace = self.cluster.namespace.as_deref();
-        let inventory = self
-            .inventory
-            .as_deref()
-            .map(|name| self.inventory_options.options(name, namespace));
-        let apply = ApplyOptions {
-            field_manager: self.field_manager.clone(),
-            namespace: namespace.map(str::to_owned),
-            conflicts: if self.force_conflicts {
-                Conflicts::Override
-            } else {
-                Conflicts::Report
-            },
-            prune: if self.prune { Prune::Delete } else { Prune::Keep },
-            mode: if self.dry_run.is_some() {
-                Mode::DryRun
-            } else {
-                Mode::Write
-            },
-            ..ApplyOptions::default()
-        };
-        Destination {
-            connect: self.cluster.options(),
-            apply: self.live.decide(apply),
-            inventory,
-        }
+    /// Plans anew, and goes on if that comes to the same.
+    async fn as_planned(
+        &self,
+        saved: &Document,
+        set: NormalizedSet,
+        destination: &Destination,
+        progress: &Progress,
+    ) -> Result<ApplyReport, Failure> {
+        let key = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
+        let emit = &mut |event: StageEvent| progress.show(&event);
+        let (client, plan) = afterbay_pipeline::plan(set, destination, emit).await?;
+        saved.check(
+            &plan,
+            client.server(),
+            key.as_ref(),
+            self.target.has_values_beside(),
+        )?;
+        Ok(afterbay_pipeline::execute(&client, plan, emit).await?)
     }
 }
