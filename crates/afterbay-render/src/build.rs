@@ -256,11 +256,7 @@ impl<'a> Build<'a> {
 
     /// Builds a directory on top of what is there, which is nothing, or for a component what its parent has.
     fn accumulate(&mut self, mut gathered: Accumulator, target: &Target, path: &str) -> Accumulator {
-        let file = target
-            .kustomization
-            .as_ref()
-            .map(|kustomization| &kustomization.file);
-        self.entries(&mut gathered, &target.entries, path, file);
+        self.entries(&mut gathered, &target.entries, path, target.file());
         let Some(kustomization) = &target.kustomization else {
             return gathered;
         };

@@ -249,7 +249,9 @@ pub(crate) fn note(resource: &mut Resource, change: &Change) {
 /// The story of an object that is finished.
 pub(crate) fn tell(resource: &Resource) -> Option<Explained> {
     let story = resource.story.as_ref()?;
-    Some(story.told(resource.reference()))
+    // Substitution may have given it another name, which only its body knows.
+    let last = Resource::unchecked(resource.body.clone(), resource.origin().clone());
+    Some(story.told(last.reference()))
 }
 
 /// The outermost paths at which two bodies differ.

@@ -69,6 +69,8 @@ pub(crate) struct Kustomization {
     pub(crate) build_metadata: Vec<String>,
     /// Whether fields came from outside; their positions are unknown.
     pub(crate) has_specified: bool,
+    /// Whether all of them did, and there is no file.
+    pub(crate) is_made_up: bool,
     /// Keys that stand twice; the last one counts.
     pub(crate) repeated: Vec<YamlError>,
     /// Where fields stand, by their names.
@@ -76,12 +78,19 @@ pub(crate) struct Kustomization {
 }
 
 impl Kustomization {
-    /// One that says nothing.
-    pub(crate) fn without_fields(file: TreePath) -> Self {
+    /// One that says nothing, for a directory without a file.
+    pub(crate) fn made_up(file: TreePath) -> Self {
         Self {
             file,
+            is_made_up: true,
             ..Self::default()
         }
+    }
+
+    /// Puts another `buildMetadata` in the place of its own.
+    pub(crate) fn replace_build_metadata(&mut self, names: Vec<String>) {
+        self.build_metadata = names;
+        self.positions.remove("buildMetadata");
     }
 
     /// Where something stands that has a position in it, or came from outside.
@@ -95,8 +104,7 @@ impl Kustomization {
 
     /// Where a field stands.
     pub(crate) fn place(&self, field: &str) -> Place {
-        let position = self.positions.get(field).copied().unwrap_or(Position::UNKNOWN);
-        Place::new(self.file.clone(), position)
+        self.at(self.positions.get(field).copied().unwrap_or(Position::UNKNOWN))
     }
 }
 

@@ -22,7 +22,7 @@ const MAX_LAYERS: usize = 20_000;
 pub(crate) struct Target {
     /// The directory.
     pub(crate) directory: TreePath,
-    /// Its kustomization file; `None` when Flux's rule made up the list.
+    /// What its kustomization file says, or what was asked from outside; `None` when Flux's rule made up the list alone.
     pub(crate) kustomization: Option<Kustomization>,
     /// What it lists, in order.
     pub(crate) entries: Vec<Entry>,
@@ -60,12 +60,14 @@ pub(crate) enum Plugin {
 }
 
 impl Target {
+    /// Its kustomization file, if there is one in the tree.
+    pub(crate) fn file(&self) -> Option<&TreePath> {
+        let read = self.kustomization.as_ref().filter(|read| !read.is_made_up);
+        read.map(|kustomization| &kustomization.file)
+    }
+
     fn list(&self, paths: &mut Vec<TreePath>) {
-        let own = self
-            .kustomization
-            .as_ref()
-            .map(|kustomization| kustomization.file.clone());
-        paths.extend(own);
+        paths.extend(self.file().cloned());
         let list_entry = |entry: &Entry, paths: &mut Vec<TreePath>| match &entry.found {
             Found::File(path) => paths.push(path.clone()),
             Found::Base(target) => target.list(paths),
@@ -237,8 +239,9 @@ impl<'a> Locator<'a> {
 
     /// Puts what is asked from outside into the kustomization of the root.
     fn inject(&mut self, kustomization: &mut Kustomization, directory: &TreePath) {
-        self.specification
-            .inject(kustomization, directory, self.tree, &mut self.errors);
+        let lacking = self.specification.inject(kustomization, directory, self.tree);
+        self.errors.extend(lacking.errors);
+        self.missing.extend(lacking.missing);
     }
 
     fn fill(&mut self, target: &mut Target, kustomization: &Kustomization) {

@@ -112,13 +112,13 @@ impl Layer<'_> {
     }
 
     /// What a patch changes.
-    fn patched(&self, field: &str, position: Position, path: &str) -> Change {
+    fn patched(&self, field: &str, place: Place, path: &str) -> Change {
         let file = (!path.is_empty() && !read::is_inline(path))
             .then(|| self.files.directory.join(path))
             .and_then(Result::ok);
         Change {
             file,
-            ..Change::by(field, self.place(position))
+            ..Change::by(field, place)
         }
     }
 
@@ -206,7 +206,7 @@ impl Layer<'_> {
             errors.extend(patcher.json(entry, gathered).err());
             self.remember(gathered, || self.note("PatchJson6902Transformer"));
             watch.see(gathered, || {
-                self.patched("patchesJson6902", entry.position, &entry.path)
+                self.patched("patchesJson6902", self.place(entry.position), &entry.path)
             });
         }
         for replica in &all.replicas {
@@ -254,7 +254,7 @@ impl Layer<'_> {
             let mut after = |index: usize, gathered: &mut Accumulator| {
                 if let Some(listed) = all.patches_strategic_merge.get(index) {
                     watch.see(gathered, || {
-                        self.patched("patchesStrategicMerge", listed.position, &listed.text)
+                        self.patched("patchesStrategicMerge", self.place(listed.position), &listed.text)
                     });
                 }
             };
@@ -266,13 +266,11 @@ impl Layer<'_> {
             if let Some(name) = &entry.specified_as {
                 patcher.place = Place::of_file(TreePath::name_only(name));
             }
+            let place = patcher.place.clone();
             let mut watch = self.watch(gathered);
             errors.extend(patcher.patch(entry, gathered).err());
             self.remember(gathered, || self.note("PatchTransformer"));
-            watch.see(gathered, || match &entry.specified_as {
-                Some(_) => Change::by("patches", patcher.place.clone()),
-                None => self.patched("patches", entry.position, &entry.path),
-            });
+            watch.see(gathered, || self.patched("patches", place, &entry.path));
         }
     }
 

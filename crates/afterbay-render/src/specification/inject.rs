@@ -1,6 +1,6 @@
 //! The fields of a specification become fields of the kustomization.
 
-use afterbay_manifest::{FileTree, Place, Position, TreePath};
+use afterbay_manifest::{FileTree, Place, Position, TreeError, TreePath};
 
 use super::{Image, NAME, Patch, Selector, Specification};
 use crate::arguments;
@@ -25,18 +25,12 @@ impl Specification {
     /// The kustomization of a directory that has no file, if there is to be one.
     pub(crate) fn made_up(&self, directory: &TreePath) -> Option<Kustomization> {
         let file = directory.join("kustomization.yaml").ok()?;
-        self.changes_kustomization()
-            .then(|| Kustomization::without_fields(file))
+        self.changes_kustomization().then(|| Kustomization::made_up(file))
     }
 
     /// Puts the fields into the kustomization of the root, which lies in `directory`.
-    pub(crate) fn inject(
-        &self,
-        into: &mut Kustomization,
-        directory: &TreePath,
-        tree: &FileTree,
-        errors: &mut Vec<RenderError>,
-    ) {
+    pub(crate) fn inject(&self, into: &mut Kustomization, directory: &TreePath, tree: &FileTree) -> Lacking {
+        let mut lacking = Lacking::default();
         into.has_specified = self.changes_kustomization();
         for (field, specified) in [
             (&mut into.namespace, &self.target_namespace),
@@ -50,15 +44,16 @@ impl Specification {
         }
         into.patches.extend(self.patches.iter().map(Patch::as_entry));
         for component in &self.components {
-            self.component(component, into, directory, tree, errors);
+            self.component(component, into, directory, tree, &mut lacking);
         }
         for image in &self.images {
             image.merge(&mut into.images);
         }
         if !self.build_metadata.is_empty() {
             let names = self.build_metadata.iter().map(|name| name.as_str().to_owned());
-            into.build_metadata = names.collect();
+            into.replace_build_metadata(names.collect());
         }
+        lacking
     }
 
     fn component(
@@ -67,10 +62,10 @@ impl Specification {
         into: &mut Kustomization,
         directory: &TreePath,
         tree: &FileTree,
-        errors: &mut Vec<RenderError>,
+        lacking: &mut Lacking,
     ) {
         if !is_local(path) {
-            errors.push(RenderError::Entry {
+            lacking.errors.push(RenderError::Entry {
                 place: Place::of_file(TreePath::name_only(NAME)),
                 what: "component",
                 entry: crate::remote::redact(path),
@@ -78,12 +73,26 @@ impl Specification {
             });
             return;
         }
-        let is_there = directory.join(path).is_ok_and(|path| tree.exists(&path));
-        if is_there || !self.ignore_missing_components {
-            into.components.push(listed(path));
-            into.empty = false;
+        // What leaves the tree, or a link that loops, is wrong and not missing.
+        let joined = directory.join(path).ok();
+        let gone = joined.filter(|path| matches!(tree.directory(path), Err(TreeError::NotFound { .. })));
+        match gone {
+            Some(gone) if self.ignore_missing_components => lacking.missing.push(gone),
+            _ => {
+                into.components.push(listed(path));
+                into.empty = false;
+            }
         }
     }
+}
+
+/// What is lacking where a specification meets a tree.
+#[derive(Default)]
+pub(crate) struct Lacking {
+    /// What is wrong.
+    pub(crate) errors: Vec<RenderError>,
+    /// Components that are not in the tree and are passed over. Who holds a part of a tree can bring them.
+    pub(crate) missing: Vec<TreePath>,
 }
 
 fn listed(text: &str) -> Listed {

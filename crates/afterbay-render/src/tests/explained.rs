@@ -1,11 +1,14 @@
 //! What a build says about where its objects come from.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use afterbay_manifest::{Object, Revision, TreePath};
+use afterbay_manifest::{Object, Provenance, Revision, TreePath};
 
 use super::{build, lines, tree, tree_from_disk};
-use crate::{Explained, Explanation, Options, Source, Specification, explain};
+use crate::specification;
+use crate::substitute::Variables;
+use crate::{Explained, Explanation, Options, Source, Specification, explain, inputs_specified};
 
 /// As people could read it, with every detail.
 fn told(explanation: &Explanation) -> String {
@@ -138,6 +141,45 @@ fn a_build_without_kustomization_file_and_one_with_metadata() {
         )
         .unwrap();
         insta::assert_snapshot!(name, told(&explanation));
+    }
+}
+
+/// What is asked from outside is named as what it is, and no file that is not there.
+#[test]
+fn what_is_asked_from_outside_is_named() {
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 'c-${env}'}\n";
+    let mut variables = Variables::new();
+    variables.insert("env", "canary", Provenance::PLAIN).unwrap();
+    let specification = Specification {
+        target_namespace: Some("prod".to_owned()),
+        patches: vec![specification::Patch {
+            name: "patch.yaml, entry 1".to_owned(),
+            patch: "- {op: add, path: /data, value: {a: b}}".to_owned(),
+            target: Some(specification::Selector::default()),
+        }],
+        build_metadata: vec![specification::BuildMetadata::OriginAnnotations],
+        common_labels: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
+        post_build: Some(specification::PostBuild {
+            variables,
+            ..specification::PostBuild::default()
+        }),
+        ..Specification::default()
+    };
+    let file = "resources: [c.yaml]\nnamespace: other\nbuildMetadata: [managedByLabel]\n";
+    for (name, files) in [
+        ("specified", &[("c.yaml", config)][..]),
+        (
+            "specified_beside_a_file",
+            &[("c.yaml", config), ("kustomization.yaml", file)],
+        ),
+    ] {
+        let (tree, root) = (tree(files), TreePath::root());
+        let options = Options::default();
+        let (set, explanation) = explain(&tree, &root, Revision::UNKNOWN, options, &specification).unwrap();
+        assert_eq!(&explanation.objects[0].object, set.objects[0].reference());
+        insta::assert_snapshot!(name, told(&explanation));
+        let read = inputs_specified(&tree, &root, &specification).len();
+        assert_eq!(read, files.len());
     }
 }
 

@@ -125,3 +125,47 @@ fn values_of_a_secret_stay_in_secrets() {
     let ended = machine.run(allowed.split_whitespace());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
+
+/// Of a disk the components are read too, and what is missing there is missing in the build.
+#[test]
+fn components_on_disk_are_read() {
+    let machine = Machine::new();
+    machine.write("repo/app/web.yaml", DEPLOYMENT);
+    machine.write("repo/app/kustomization.yaml", "resources: [web.yaml]\n");
+    machine.write(
+        "repo/parts/c/kustomization.yaml",
+        "kind: Component\nnameSuffix: -c\n",
+    );
+    let component = "render repo/app --root repo --component ../parts/c --component ../parts/gone";
+    let run = |flags: &str| machine.run(format!("{component} {flags}").split_whitespace());
+    let ended = run("--ignore-missing-components --substitute-always --target-namespace prod");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("  name: web-c\n  namespace: prod\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("  replicas: 1\n"), "{}", ended.stdout);
+    let ended = run("--ignore-missing-components --explain --common-label team=shop");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for wanted in ["parts/c/kustomization.yaml", "commonMetadata"] {
+        assert!(ended.stdout.contains(wanted), "{wanted}: {}", ended.stdout);
+    }
+    for (flags, code, wanted) in [
+        ("", 11, "component \"../parts/gone\""),
+        (
+            "--ignore-missing-components --component ../../c",
+            11,
+            "--root DIR names a directory",
+        ),
+        (
+            "--verify-with kustomize",
+            2,
+            "'--verify-with <PROGRAM>' cannot be used with",
+        ),
+    ] {
+        let ended = run(flags);
+        assert_eq!(ended.code, Some(code), "{flags}: {}", ended.stderr);
+        assert!(ended.stderr.contains(wanted), "{flags}: {}", ended.stderr);
+    }
+}
