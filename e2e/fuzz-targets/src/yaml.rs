@@ -20,7 +20,11 @@ pub fn run(data: &[u8]) {
                 };
                 if table == Table::Kustomize {
                     let again = again.resolve(table).expect("what was written has types");
-                    assert_eq!(yaml::emit(&again), text, "what was written is read as something else");
+                    assert_eq!(
+                        yaml::emit(&again),
+                        text,
+                        "what was written is read as something else"
+                    );
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod acts_as_others;
 mod applies_a_revision;
 mod builds_sealed_overlays_as_kustomize;
+mod builds_what_a_flux_kustomization_asks;
 mod changes_only_what_changed;
 mod controls_of_single_objects;
 mod converges_after_sigkill;
@@ -64,6 +65,10 @@ const CASES: &[Case] = &[
     (
         "builds_sealed_overlays_as_kustomize",
         builds_sealed_overlays_as_kustomize::run,
+    ),
+    (
+        "builds_what_a_flux_kustomization_asks",
+        builds_what_a_flux_kustomization_asks::run,
     ),
     ("converges_after_sigkill", converges_after_sigkill::run),
     ("decrypts_eyaml", decrypts_eyaml::run),
