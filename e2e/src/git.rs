@@ -105,7 +105,7 @@ pub struct Exchange {
 type Exchanges = Arc<Mutex<Vec<Exchange>>>;
 
 impl GitServer {
-    /// Serves every repository below `root`; with `credentials`, as `user:password`, only to who has them.
+    /// Serves every repository below `root`, and what is in its folder `files` as it is; with `credentials`, as `user:password`, only to who has them.
     pub fn start(root: &Path, credentials: Option<&str>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
@@ -194,6 +194,10 @@ fn serve(
         let mut stream = stream;
         stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
         return Ok(());
+    }
+    if path.starts_with("/files/") && !path.contains("..") {
+        let content = std::fs::read(root.join(&path[1..]))?;
+        return answer(stream, &[b"Content-Type: text/plain\r\n\r\n", &*content].concat());
     }
     let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
     reader.read_exact(&mut body)?;

@@ -9,6 +9,8 @@ use thiserror::Error;
 
 use crate::{Provenance, SecretBytes, yaml};
 
+mod mounts;
+
 /// How many symbolic links a look-up follows before it gives up, as Linux does (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
@@ -215,6 +217,26 @@ pub enum TreeError {
         /// The path.
         path: TreePath,
     },
+    /// The path leads out of what was fetched for a remote entry, or out of the directory that such a file may name.
+    #[error("path {path:?} leads out of {part}, and what is fetched stands by itself; use a path inside it")]
+    LeavesFetched {
+        /// What was fetched, or the directory in it.
+        part: TreePath,
+        /// The path as written.
+        path: String,
+    },
+    /// The path leads into what was fetched for a remote entry.
+    #[error("path {path:?} leads into what is fetched for another entry; list the address itself")]
+    EntersFetched {
+        /// The path as written.
+        path: String,
+    },
+    /// A tree cannot be laid in here.
+    #[error("{path}: is in this revision, where what is fetched for a remote entry would stand; rename it")]
+    Occupied {
+        /// The path.
+        path: TreePath,
+    },
     /// Symbolic links go round in circles.
     #[error("{path}: too many levels of symbolic links")]
     LinkLoop {
@@ -228,6 +250,8 @@ pub enum TreeError {
 pub struct FileTree {
     entries: BTreeMap<TreePath, Entry>,
     directories: BTreeSet<TreePath>,
+    /// Where other trees were laid in.
+    mounts: BTreeSet<TreePath>,
 }
 
 impl FileTree {
@@ -236,6 +260,7 @@ impl FileTree {
         Self {
             entries: BTreeMap::new(),
             directories: BTreeSet::from([TreePath::root()]),
+            mounts: BTreeSet::new(),
         }
     }
 

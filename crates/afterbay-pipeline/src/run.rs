@@ -1,7 +1,7 @@
 //! The run.
 
 use afterbay_apply::{ApplyPlan, ApplyReport, Client, Inventory};
-use afterbay_decrypt::{DecryptOptions, DecryptReport, OpenedFiles, Unfinished};
+use afterbay_decrypt::{DecryptOptions, DecryptReport, OpenedFiles};
 use afterbay_keys::KeyRing;
 use afterbay_manifest::{RenderedSet, Warning};
 use afterbay_normalize::NormalizedSet;
@@ -32,12 +32,14 @@ pub async fn run(target: &Target, ring: &KeyRing, emit: Emit<'_>) -> Result<RunR
 /// What is wrong with one file keeps no other from being looked at, so that everything is said at once.
 pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Built> {
     emit(StageEvent::Started(Stage::Fetch));
-    let snapshot = afterbay_source::fetch(&build.source).await?;
+    let (path, asked) = (&build.path, &build.specification);
+    let missing = |tree: &_| afterbay_render::remote_entries(tree, path, asked);
+    let snapshot = afterbay_source::fetch_for(&build.source, missing).await?;
     let summary = format!("{}, {} files", snapshot.revision, snapshot.tree.entries().count());
     finished(emit, Stage::Fetch, summary);
 
     emit(StageEvent::Started(Stage::Decrypt));
-    let inputs = afterbay_render::inputs_specified(&snapshot.tree, &build.path, &build.specification);
+    let inputs = afterbay_render::inputs_specified(&snapshot.tree, path, asked);
     let sealed = afterbay_decrypt::scan(&snapshot.tree, inputs.iter(), &build.decrypt);
     let told = &mut |done, total| progressed(emit, Stage::Decrypt, done, total, "data keys");
     let keys = ring.unwrap_each(sealed.key_requests(), told).await;
@@ -46,9 +48,8 @@ pub async fn build(build: &Build, ring: &KeyRing, emit: Emit<'_>) -> Outcome<Bui
     let summary = format!("{} sealed files, {values} values", opened.reports().len());
     finished(emit, Stage::Decrypt, summary);
 
-    opened.keep_secret(build.specification.sealed_values());
+    opened.keep_secret(asked.sealed_values());
     emit(StageEvent::Started(Stage::Render));
-    let (path, asked) = (&build.path, &build.specification);
     let rendered = afterbay_render::attempt_specified(&tree, path, snapshot.revision, asked);
     let summary = format!("{} objects", rendered.0.objects.len());
     finished(emit, Stage::Render, summary);
@@ -93,10 +94,8 @@ async fn conclude(
                 other => errors.extend(other.err().map(RunError::from)),
             }
         }
-        Err(Unfinished {
-            errors: mut more,
-            parts,
-        }) => {
+        Err(unfinished) => {
+            let (mut more, parts) = (unfinished.errors, unfinished.parts);
             more.blame(explain, Explanation::cause);
             errors.insert(0, more.into());
             errors.extend(afterbay_normalize::check(parts.objects).err().map(RunError::from));

@@ -14,7 +14,7 @@ use afterbay_manifest::{FileTree, Object, Place, RenderedSet, Revision, TreePath
 
 use crate::accumulate::Accumulator;
 use crate::arguments::GeneratorOptions;
-use crate::build_metadata::{self, Note};
+use crate::build_metadata::{Note, Whereabouts};
 use crate::config::Config;
 use crate::error::{RenderError, RenderErrors};
 use crate::explain::{self, Change, Explanation, Source, Story};
@@ -157,7 +157,7 @@ fn build(
     };
     let objects = if is_complete {
         build.bring_schema(&located.target);
-        let gathered = build.target(&located.target, "");
+        let gathered = build.target(&located.target, &Whereabouts::default());
         build.finish(gathered, &located.target, specification)
     } else {
         build.read_all(&located.target)
@@ -250,12 +250,12 @@ impl<'a> Build<'a> {
     }
 
     /// Builds a directory by itself. `path` is where it lies, seen from the root of the build.
-    fn target(&mut self, target: &Target, path: &str) -> Accumulator {
+    fn target(&mut self, target: &Target, path: &Whereabouts) -> Accumulator {
         self.accumulate(Accumulator::new(), target, path)
     }
 
     /// Builds a directory on top of what is there, which is nothing, or for a component what its parent has.
-    fn accumulate(&mut self, mut gathered: Accumulator, target: &Target, path: &str) -> Accumulator {
+    fn accumulate(&mut self, mut gathered: Accumulator, target: &Target, path: &Whereabouts) -> Accumulator {
         self.entries(&mut gathered, &target.entries, path, target.file());
         let Some(kustomization) = &target.kustomization else {
             return gathered;
@@ -275,7 +275,7 @@ impl<'a> Build<'a> {
         self.run_generators(&mut gathered, target, &layer);
         for entry in &target.components {
             if let Found::Base(component) = &entry.found {
-                let below = build_metadata::join(path, &entry.listed.text);
+                let below = path.join(&entry.listed.text);
                 self.bring_schema(component);
                 gathered = self.accumulate(gathered, component, &below);
                 if let (true, Some(inner)) = (self.explains, &component.kustomization) {
@@ -328,14 +328,14 @@ impl<'a> Build<'a> {
         &mut self,
         gathered: &mut Accumulator,
         entries: &[Entry],
-        path: &str,
+        path: &Whereabouts,
         by: Option<&TreePath>,
     ) {
         for entry in entries {
             let listed = by
                 .filter(|_| self.explains)
                 .map(|file| Place::new(file.clone(), entry.listed.position));
-            let below = build_metadata::join(path, &entry.listed.text);
+            let below = path.join(&entry.listed.text);
             match &entry.found {
                 Found::File(file) => {
                     for mut resource in self.file(file) {

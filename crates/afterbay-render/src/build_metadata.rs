@@ -2,6 +2,8 @@
 
 use afterbay_manifest::{Mapping, Node, yaml};
 
+use crate::remote;
+
 /// The annotation with the origin.
 pub(crate) const ORIGIN: &str = "config.kubernetes.io/origin";
 
@@ -18,31 +20,56 @@ pub(crate) struct Source {
     pub(crate) transformations: Vec<Note>,
 }
 
+/// Where something lies: seen from the build, or in a repository.
+#[derive(Clone, Default)]
+pub(crate) struct Whereabouts {
+    /// The path, `/`-separated.
+    pub(crate) path: String,
+    /// URL of the repository; empty for the one of the build.
+    pub(crate) repository: String,
+    /// What is taken of it.
+    pub(crate) reference: String,
+}
+
+impl Whereabouts {
+    /// Where an entry leads that is written here.
+    pub(crate) fn join(&self, entry: &str) -> Self {
+        match remote::origin(entry) {
+            Some((repository, reference, path)) => Self {
+                path: join("", &path),
+                repository,
+                reference,
+            },
+            None => Self {
+                path: join(&self.path, entry),
+                ..self.clone()
+            },
+        }
+    }
+}
+
 /// A file, or a configuration and the file that holds it.
 #[derive(Clone, Default)]
 pub(crate) struct Note {
-    /// Path of the object's file, seen from the build.
-    pub(crate) path: String,
-    /// Path of the file that configures.
-    pub(crate) configured_in: String,
+    /// The object's file, or the one that configures.
+    pub(crate) file: Whereabouts,
     /// What configures: `apiVersion`, kind, name, namespace.
     pub(crate) configured_by: Option<[String; 4]>,
 }
 
 impl Note {
     /// The note of a file with objects.
-    pub(crate) fn of_file(path: String) -> Self {
+    pub(crate) fn of_file(file: Whereabouts) -> Self {
         Self {
-            path,
-            ..Self::default()
+            file,
+            configured_by: None,
         }
     }
 
     /// The note of a builtin plugin that a field of a kustomization file stands for.
-    pub(crate) fn of_builtin(file: String, kind: &str) -> Self {
+    pub(crate) fn of_builtin(file: Whereabouts, kind: &str) -> Self {
         Self {
-            path: String::new(),
-            configured_in: file,
+            file,
             configured_by: Some([
                 "builtin".to_owned(),
                 kind.to_owned(),
@@ -59,8 +86,19 @@ impl Note {
                 entries.insert(key.to_owned(), Node::plain(text));
             }
         };
-        put(&mut entries, "path", &self.path);
-        put(&mut entries, "configuredIn", &self.configured_in);
+        let Whereabouts {
+            path,
+            repository,
+            reference,
+        } = &self.file;
+        let (object, configuration) = match self.configured_by {
+            None => (path.as_str(), ""),
+            Some(_) => ("", path.as_str()),
+        };
+        put(&mut entries, "path", object);
+        put(&mut entries, "repo", repository);
+        put(&mut entries, "ref", reference);
+        put(&mut entries, "configuredIn", configuration);
         if let Some(by) = &self.configured_by {
             let mut inner = Mapping::new();
             for (key, text) in ["apiVersion", "kind", "name", "namespace"].into_iter().zip(by) {
@@ -97,7 +135,7 @@ impl Source {
 }
 
 /// A path seen from another, `..` and `.` taken out, as Go's `filepath.Join` does.
-pub(crate) fn join(base: &str, path: &str) -> String {
+fn join(base: &str, path: &str) -> String {
     let mut steps: Vec<&str> = Vec::new();
     for step in base.split('/').chain(path.split('/')) {
         match (step, steps.last()) {

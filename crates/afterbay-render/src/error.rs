@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use afterbay_manifest::{Finding, ObjectError, ObjectRef, Origin, Place, TreeError, TreePath};
+use afterbay_manifest::{
+    Finding, ObjectError, ObjectRef, Origin, Place, RemoteAddress, RemoteEntry, TreeError, TreePath,
+};
 use thiserror::Error;
 
 use crate::substitute::SubstituteError;
@@ -106,18 +108,11 @@ pub enum RenderError {
         /// The file.
         file: TreePath,
     },
-    /// An entry of `resources` is on another machine.
-    #[error(
-        "{place}: {what} {entry:?} is remote, and remote bases are not fetched; copy it into the repository, \
-         so that its content is part of the revision"
-    )]
+    /// Entries are on other machines and were not fetched. One error for the whole build.
+    #[error("{}", remote(.entries))]
     Remote {
-        /// The place.
-        place: Place,
-        /// What kind of entry: `resource`, `component`, ….
-        what: &'static str,
-        /// The entry, without credentials.
-        entry: String,
+        /// Every such entry of every kustomization file of the build.
+        entries: Vec<RemoteEntry>,
     },
     /// An entry of `resources` leads nowhere.
     #[error("{place}: {what} {entry:?}: {source}")]
@@ -282,7 +277,9 @@ impl RenderError {
                 source: TreeError::LeavesTree { .. },
                 ..
             } | Self::Resource {
-                source: TreeError::LeavesTree { .. },
+                source: TreeError::LeavesTree { .. }
+                    | TreeError::LeavesFetched { .. }
+                    | TreeError::EntersFetched { .. },
                 ..
             }
         )
@@ -370,27 +367,81 @@ impl fmt::Display for RenderErrors {
     }
 }
 
-/// Joins the unsupported fields of all files into one error, in the place of the first. A base that two overlays
-/// list is reported once.
+fn remote(entries: &[RemoteEntry]) -> String {
+    let line = |found: &RemoteEntry| {
+        let RemoteEntry {
+            place,
+            what,
+            entry,
+            address,
+        } = found;
+        let todo = match address {
+            Ok(address) => format!(": allow it with --allow-remote {}", allowance(address)),
+            Err(problem) => format!(" {problem}"),
+        };
+        format!("\n  {place}: {what} {entry:?}{todo}")
+    };
+    let lines = entries.iter().map(line).collect::<Vec<_>>().concat();
+    format!(
+        "the build needs what is on other machines; copy it into the repository, or have it fetched by \
+         `afterbay apply` or `afterbay fetch`:{lines}"
+    )
+}
+
+/// What an operator allows to have something fetched: a repository, or the directory of a file.
+fn allowance(address: &RemoteAddress) -> &str {
+    let url = address.url();
+    let url = match address {
+        RemoteAddress::Git { .. } => url,
+        RemoteAddress::File { .. } => {
+            let path = url.split_once('?').map_or(url, |(path, _)| path);
+            path.rsplit_once('/').map_or(path, |(directory, _)| directory)
+        }
+    };
+    url.strip_prefix("https://").unwrap_or(url)
+}
+
+/// Joins the unsupported fields of all files into one error, in the place of the first, and so the remote entries. A base
+/// that two overlays list is reported once.
 fn merge_unsupported(errors: Vec<RenderError>) -> Vec<RenderError> {
     let mut merged: Vec<RenderError> = Vec::with_capacity(errors.len());
-    let mut at = None;
-    let (mut seen, mut seen_fields) = (BTreeSet::new(), BTreeSet::new());
-    for error in errors {
-        let RenderError::Unsupported { fields } = error else {
-            if seen.insert(error.to_string()) {
-                merged.push(error);
+    let (mut seen, mut seen_fields, mut seen_entries) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for mut error in errors {
+        let is_new = match &mut error {
+            RenderError::Unsupported { fields } => {
+                fields.retain(|field| seen_fields.insert(field.clone()));
+                join(&mut merged, fields, |error| match error {
+                    RenderError::Unsupported { fields } => Some(fields),
+                    _ => None,
+                })
             }
-            continue;
+            RenderError::Remote { entries } => {
+                entries.retain(|entry| seen_entries.insert(entry.clone()));
+                join(&mut merged, entries, |error| match error {
+                    RenderError::Remote { entries } => Some(entries),
+                    _ => None,
+                })
+            }
+            error => seen.insert(error.to_string()),
         };
-        let mut fields = fields;
-        fields.retain(|field| seen_fields.insert(field.clone()));
-        if let Some(RenderError::Unsupported { fields: all }) = at.and_then(|at: usize| merged.get_mut(at)) {
-            all.extend(fields);
-        } else {
-            at = Some(merged.len());
-            merged.push(RenderError::Unsupported { fields });
+        if is_new {
+            merged.push(error);
         }
     }
     merged
+}
+
+/// Adds to the error of the same kind that is there; says whether there is none.
+fn join<T>(
+    merged: &mut [RenderError],
+    more: &mut Vec<T>,
+    list: impl Fn(&mut RenderError) -> Option<&mut Vec<T>>,
+) -> bool {
+    match merged.iter_mut().find_map(list) {
+        Some(all) => {
+            all.append(more);
+            false
+        }
+        None => true,
+    }
 }

@@ -61,7 +61,8 @@ fn walk(locator: &mut Locator<'_>, root: &TreePath, directory: &TreePath, entrie
         // A name of the tree joins without fail; were it not so, there would be nothing to read.
         let Ok(path) = directory.join(&name) else { continue };
         if is_own_directory(locator.tree, &path) {
-            if LEFT_OUT_DIRECTORIES.contains(&name.as_str()) {
+            let is_fetched = locator.tree.mount_of(&path) != locator.tree.mount_of(directory);
+            if is_fetched || LEFT_OUT_DIRECTORIES.contains(&name.as_str()) {
                 continue;
             }
             match kustomization::file_names(locator.tree, &path) {

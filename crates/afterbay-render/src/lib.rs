@@ -63,6 +63,7 @@ mod patches;
 mod plugin_generators;
 mod plugin_transformers;
 mod plugins;
+mod reach;
 mod read;
 mod references;
 mod remote;
@@ -87,7 +88,7 @@ pub use build::{
 pub use error::{RenderError, RenderErrors, UnsupportedField};
 pub use explain::{Change, Explained, Explanation, Source, differences};
 pub use kustomization::FILE_NAMES as KUSTOMIZATION_FILES;
-pub use locate::{Inputs, inputs, inputs_specified};
+pub use locate::{Inputs, inputs, inputs_specified, remote_entries};
 pub use specification::Specification;
 
 pub use scope::is_cluster_scoped;

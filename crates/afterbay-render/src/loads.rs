@@ -6,7 +6,7 @@ use crate::arguments::Generator;
 use crate::error::RenderError;
 use crate::generators;
 use crate::kustomization::{Kustomization, Listed};
-use crate::read;
+use crate::{reach, read};
 
 /// Every file that is loaded, with what it is for.
 pub(crate) fn of(kustomization: &Kustomization) -> Vec<(&'static str, Listed)> {
@@ -89,12 +89,6 @@ impl<'t> Files<'t> {
         what: &'static str,
         place: &Place,
     ) -> Result<(TreePath, &'t File), RenderError> {
-        let found = self.directory.join(path).and_then(|path| self.tree.file(&path));
-        found.map_err(|source| RenderError::Resource {
-            place: place.clone(),
-            what,
-            entry: path.to_owned(),
-            source,
-        })
+        reach::load(self.tree, self.directory, what, path, place)
     }
 }

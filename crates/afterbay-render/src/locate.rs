@@ -2,14 +2,15 @@
 
 mod inputs;
 
-use afterbay_manifest::{File, FileTree, Place, TreeError, TreePath, Warning};
+use afterbay_manifest::{File, FileTree, Place, Position, TreeError, TreePath, Warning};
 
 use crate::error::RenderError;
 use crate::kustomization::{self, Kustomization, Listed};
+use crate::reach::{self, Reached};
 use crate::specification::Specification;
 use crate::{generate, loads, plugins, read, remote};
 
-pub use inputs::{Inputs, inputs, inputs_specified};
+pub use inputs::{Inputs, inputs, inputs_specified, remote_entries};
 
 /// How deep bases and components may be nested.
 const MAX_DEPTH: usize = 100;
@@ -136,13 +137,13 @@ pub(crate) fn locate(
 pub(crate) struct Locator<'a> {
     pub(crate) tree: &'a FileTree,
     /// The directories being built, outermost first.
-    visited: Vec<TreePath>,
+    pub(crate) visited: Vec<TreePath>,
     /// Whether the directory of the build has to have a kustomization file.
     needs_file: bool,
     /// How many kustomization files were read.
     layers: usize,
     /// What is looked for, is not in the tree, and is in no error.
-    missing: Vec<TreePath>,
+    pub(crate) missing: Vec<TreePath>,
     /// What is asked of the directory of the build.
     specification: &'a Specification,
     pub(crate) errors: Vec<RenderError>,
@@ -151,9 +152,9 @@ pub(crate) struct Locator<'a> {
 
 /// Where entries are written: the directory and the kustomization file.
 #[derive(Clone, Copy)]
-struct Site<'k> {
-    directory: &'k TreePath,
-    file: &'k TreePath,
+pub(crate) struct Site<'k> {
+    pub(crate) directory: &'k TreePath,
+    pub(crate) file: &'k TreePath,
 }
 
 impl<'a> Locator<'a> {
@@ -279,7 +280,15 @@ impl<'a> Locator<'a> {
         let plugins = [&target.generators, &target.transformers, &target.validators];
         let nested = plugins::files(self.tree, &plugins, &directory);
         for path in nested {
-            match directory.join(&path).and_then(|path| self.tree.file(&path)) {
+            if remote::is_http(&path) {
+                let listed = Listed {
+                    text: path,
+                    position: Position::UNKNOWN,
+                };
+                target.files.extend(self.load(site, "file of a plugin", &listed));
+                continue;
+            }
+            match reach::file_from(self.tree, &directory, &path) {
                 Ok((path, _)) => target.files.push(path),
                 Err(TreeError::NotFound { path }) => self.missing.push(path),
                 // The build says what is wrong.
@@ -290,7 +299,7 @@ impl<'a> Locator<'a> {
 
     fn kustomization_file(&mut self, directory: &TreePath, name: &str) -> Option<(TreePath, &'a File)> {
         let tree = self.tree;
-        match directory.join(name).and_then(|path| tree.file(&path)) {
+        match reach::file_from(tree, directory, name) {
             Ok(found) => Some(found),
             Err(source) => {
                 self.errors.push(RenderError::Target {
@@ -312,32 +321,6 @@ impl<'a> Locator<'a> {
         } else {
             self.errors
                 .push(RenderError::EmptyKustomization { file: file.clone() });
-        }
-    }
-
-    /// A file that a field other than `resources` names.
-    fn load(&mut self, site: Site<'_>, what: &'static str, listed: &Listed) -> Option<TreePath> {
-        let place = Place::new(site.file.clone(), listed.position);
-        let entry = remote::redact(&listed.text);
-        if remote::is_http(&listed.text) {
-            self.errors.push(RenderError::Remote { place, what, entry });
-            return None;
-        }
-        match site
-            .directory
-            .join(&listed.text)
-            .and_then(|path| self.tree.file(&path))
-        {
-            Ok((path, _)) => Some(path),
-            Err(source) => {
-                self.errors.push(RenderError::Resource {
-                    place,
-                    what,
-                    entry,
-                    source,
-                });
-                None
-            }
         }
     }
 
@@ -400,102 +383,4 @@ impl<'a> Locator<'a> {
             found,
         })
     }
-
-    /// A file first, then a Git address, then a directory, as kustomize tries them.
-    fn resolve(
-        &mut self,
-        site: Site<'_>,
-        what: &'static str,
-        listed: &Listed,
-        may_be_file: bool,
-    ) -> Result<Reached, RenderError> {
-        let text = listed.text.as_str();
-        let place = || Place::new(site.file.clone(), listed.position);
-        let entry = || remote::redact(text);
-        let refused = |problem| RenderError::Entry {
-            place: place(),
-            what,
-            entry: entry(),
-            problem,
-        };
-        let remote = || RenderError::Remote {
-            place: place(),
-            what,
-            entry: entry(),
-        };
-        if text.is_empty() {
-            return Err(refused("is empty; name a file or a directory"));
-        }
-        if remote::is_http(text) {
-            return Err(remote());
-        }
-        let joined = site.directory.join(text);
-        if may_be_file && let Ok((path, _)) = joined.clone().and_then(|path| self.tree.file(&path)) {
-            return Ok(Reached::File(path));
-        }
-        if remote::is_git(text) {
-            return Err(remote());
-        }
-        if has_odd_dots(text) {
-            return Err(refused(
-                "has \"..\" inside a name; two list entries that ran together look like this, check the indentation",
-            ));
-        }
-        let found = joined.and_then(|path| match self.tree.file(&path) {
-            // A link that loops or leaves the tree, or a submodule: the file's own error says more.
-            Err(
-                error @ (TreeError::LinkLoop { .. }
-                | TreeError::LeavesTree { .. }
-                | TreeError::Submodule { .. }),
-            ) => Err(error),
-            _ => self.tree.directory(&path),
-        });
-        let base = found.map_err(|source| RenderError::Resource {
-            place: place(),
-            what,
-            entry: entry(),
-            source,
-        })?;
-        if let Some(visited) = self.visited.iter().rev().find(|visited| holds(&base, visited)) {
-            return Err(RenderError::Cycle {
-                place: place(),
-                what,
-                entry: entry(),
-                base,
-                visited: visited.clone(),
-            });
-        }
-        match kustomization::file_names(self.tree, &base) {
-            names if names.is_empty() => {
-                self.missing.push(base);
-                Err(RenderError::NoKustomizationFile {
-                    place: place(),
-                    what,
-                    entry: entry(),
-                })
-            }
-            names => Ok(Reached::Base(base, names)),
-        }
-    }
-}
-
-/// What stands where an entry leads.
-enum Reached {
-    File(TreePath),
-    Base(TreePath, Vec<String>),
-}
-
-/// Whether `outer` is `inner` or a directory above it.
-fn holds(outer: &TreePath, inner: &TreePath) -> bool {
-    outer.is_root()
-        || inner == outer
-        || inner
-            .as_str()
-            .strip_prefix(outer.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Whether a step of the path has `..` in it without being `..`, which kustomize refuses for directories.
-fn has_odd_dots(path: &str) -> bool {
-    path.split('/').any(|step| step != ".." && step.contains(".."))
 }

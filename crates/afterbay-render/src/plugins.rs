@@ -6,7 +6,7 @@ use afterbay_manifest::{FileTree, Node, Place};
 use crate::accumulate::Accumulator;
 use crate::arguments::{Patch, Replacement, field_spec};
 use crate::build::Build;
-use crate::build_metadata::{self, Note};
+use crate::build_metadata::{Note, Whereabouts};
 use crate::decode::{Decoder, Mode};
 use crate::error::{RenderError, UnsupportedField};
 use crate::explain::{Change, Source, Story};
@@ -65,8 +65,7 @@ impl<'c> Configuration<'c> {
         let resource = self.resource;
         let origin = resource.source.origin.clone().unwrap_or_default();
         Note {
-            path: String::new(),
-            configured_in: origin.path,
+            file: origin.file,
             configured_by: Some([
                 resource.gvk().api_version(),
                 resource.gvk().kind.clone(),
@@ -91,7 +90,12 @@ pub(crate) fn files(
     let mut files = Vec::new();
     let mut build = Build::of_part(tree);
     for plugins in plugins {
-        let configurations = build.configurations(plugins, &Place::of_file(directory.clone()), "", "");
+        let configurations = build.configurations(
+            plugins,
+            &Place::of_file(directory.clone()),
+            &Whereabouts::default(),
+            "",
+        );
         for resource in &configurations {
             files.extend(files_of(&Configuration::of(resource)));
         }
@@ -135,9 +139,15 @@ fn files_of(configuration: &Configuration<'_>) -> Vec<String> {
 
 impl Build<'_> {
     /// Reads configurations: those that stand in the kustomization file come first, as in kustomize.
-    fn configurations(&mut self, plugins: &[Plugin], place: &Place, path: &str, file: &str) -> Vec<Resource> {
+    fn configurations(
+        &mut self,
+        plugins: &[Plugin],
+        place: &Place,
+        path: &Whereabouts,
+        file: &str,
+    ) -> Vec<Resource> {
         let mut gathered = Accumulator::new();
-        let origin = Note::of_file(build_metadata::join(path, file));
+        let origin = Note::of_file(path.join(file));
         for plugin in plugins {
             if let Plugin::Inline(listed) = plugin {
                 let at = Place::new(place.file.clone(), listed.position);
@@ -150,7 +160,7 @@ impl Build<'_> {
                 Plugin::Entry(entry) => match &entry.found {
                     Found::File(found) => {
                         let contents = read::patches(self.tree, found);
-                        let origin = Note::of_file(build_metadata::join(path, &entry.listed.text));
+                        let origin = Note::of_file(path.join(&entry.listed.text));
                         self.add_configurations(&mut gathered, contents, &origin);
                     }
                     Found::Base(_) => self.entries(&mut gathered, std::slice::from_ref(entry), path, None),

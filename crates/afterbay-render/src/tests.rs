@@ -6,6 +6,7 @@ mod flux;
 mod provenance;
 mod refused;
 mod refused_fields;
+mod remote;
 mod rules;
 mod specified;
 mod streams;

@@ -5,7 +5,7 @@ use afterbay_manifest::{Place, Position, TreePath};
 use crate::accumulate::Accumulator;
 use crate::affixes::{self, End};
 use crate::build::Merging;
-use crate::build_metadata::{self, Note};
+use crate::build_metadata::{Note, Whereabouts};
 use crate::config::{Config, Specs};
 use crate::error::RenderError;
 use crate::explain::{Change, Watch};
@@ -21,7 +21,7 @@ pub(crate) struct Layer<'k> {
     pub(crate) kustomization: &'k Kustomization,
     pub(crate) files: Files<'k>,
     /// Where its directory lies, seen from the root of the build.
-    pub(crate) path: &'k str,
+    pub(crate) path: &'k Whereabouts,
     /// Whether it is kept which transformers an object went through.
     pub(crate) keeps_metadata: bool,
     /// Whether it is kept what changed an object.
@@ -49,8 +49,7 @@ impl Step {
 impl Layer<'_> {
     /// The note of a builtin plugin that a field stands for.
     pub(crate) fn note(&self, plugin: &str) -> Note {
-        let file = build_metadata::join(self.path, self.kustomization.file.file_name());
-        Note::of_builtin(file, plugin)
+        Note::of_builtin(self.path.join(self.kustomization.file.file_name()), plugin)
     }
 
     pub(crate) fn place(&self, position: Position) -> Place {

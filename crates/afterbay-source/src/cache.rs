@@ -10,7 +10,6 @@
 //! Everything in it came from the server, so sealed files are sealed. It is private to the user, may be
 //! removed at any time, and is made anew when it is broken or holds too many packs: every fetch adds one.
 
-use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -18,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gix::ObjectId;
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::error::SourceError;
 use crate::options::CacheDir;
 use crate::session::Session;
@@ -163,13 +162,7 @@ impl Cache {
 
 /// The directory name for a remote.
 fn name_of(remote: &str) -> String {
-    Sha256::digest(remote.as_bytes())
-        .iter()
-        .fold(String::new(), |mut name, byte| {
-            // Writing to a String does not fail.
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+    sha256(remote.as_bytes())
 }
 
 /// Makes a directory that only its owner may look into.

@@ -3,11 +3,16 @@
 //! No variant holds a credential. Text that a server sent is bounded and free of control characters
 //! (see `foreign_text.rs`) before it gets here.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use afterbay_manifest::Scrubber;
+use afterbay_manifest::{Finding, RemoteEntry, Scrubber, TreeError};
 use thiserror::Error;
+
+mod problem;
+
+pub use problem::TreeProblem;
 
 /// Why a revision could not be fetched. [`SourceError::hint`] says what to do about it.
 #[derive(Debug, Error)]
@@ -316,12 +321,90 @@ pub enum SourceError {
         /// Its directory.
         path: PathBuf,
     },
+    /// What the operator allows is no host.
+    #[error("--allow-remote {text}: {reason}")]
+    InvalidAllowance {
+        /// The text, escaped.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// What a build needs from other machines could not be fetched.
+    #[error("{}", lines(failed))]
+    Remotes {
+        /// Each entry with what went wrong.
+        failed: Vec<RemoteFailure>,
+    },
+    /// A build needs too much from other machines.
+    #[error("the build needs more than {limit} remote repositories and files, which is the limit")]
+    TooManyRemotes {
+        /// The limit.
+        limit: usize,
+    },
+    /// What was fetched for a build needs more, over and over.
+    #[error("remote bases that list remote bases are nested more than {limit} deep, which is the limit")]
+    RemotesTooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The revision is too large with what was fetched for it.
+    #[error("with what is fetched for it the revision has more than {entries} files or {bytes} bytes")]
+    RemotesTooLarge {
+        /// The limit of files and directories.
+        entries: usize,
+        /// The limit of bytes.
+        bytes: u64,
+    },
+    /// A file is too large.
+    #[error("{remote}: the file has more than {limit} bytes")]
+    RemoteFileTooLarge {
+        /// Its URL.
+        remote: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A file is another one than the entry means.
+    #[error("{remote}: the file has the digest sha256:{found}, and the entry wants sha256:{expected}")]
+    Digest {
+        /// Its URL.
+        remote: String,
+        /// As written in the entry.
+        expected: String,
+        /// Of what was sent.
+        found: String,
+    },
+    /// What was fetched does not fit into the tree.
+    #[error(transparent)]
+    Place(#[from] TreeError),
     /// The caller gave up.
     #[error("the fetch was canceled")]
     Canceled,
     /// A defect of this program.
     #[error("the fetch stopped on an internal error")]
     Internal,
+}
+
+/// An entry of a build that could not be fetched.
+#[derive(Debug)]
+pub struct RemoteFailure {
+    /// The entry.
+    pub entry: RemoteEntry,
+    /// Why.
+    pub error: SourceError,
+}
+
+impl fmt::Display for RemoteFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RemoteEntry {
+            place, what, entry, ..
+        } = &self.entry;
+        let error = Finding::of(&self.error, None).message;
+        write!(f, "{place}: {what} {entry:?}: {error}")?;
+        match self.error.hint() {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Whether credentials were kept back from a server that asked for them.
@@ -331,76 +414,8 @@ pub enum Withheld {
     NoneGiven,
     /// A redirect led to another host, which must not see them.
     OtherHost,
-}
-
-/// Why a path of a tree is refused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Error)]
-#[non_exhaustive]
-pub enum TreeProblem {
-    /// One file is too large.
-    #[error("{path}: the file has {size} bytes, and at most {limit} are accepted")]
-    FileTooLarge {
-        /// The file.
-        path: String,
-        /// Its size in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// All files together are too large.
-    #[error("{path}: with this file the tree has more than {limit} bytes")]
-    TreeTooLarge {
-        /// The first file that does not fit.
-        path: String,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// Too many files and directories.
-    #[error("{path}: with this entry the tree has more than {limit} files and directories")]
-    TooManyEntries {
-        /// The first entry that does not fit.
-        path: String,
-        /// The limit.
-        limit: usize,
-    },
-    /// A path is too long.
-    #[error("{path}…: the path is longer than {limit} bytes")]
-    PathTooLong {
-        /// Its beginning.
-        path: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// Directories inside directories.
-    #[error("{path}: directories are nested more than {limit} deep")]
-    TooDeep {
-        /// The directory.
-        path: String,
-        /// The limit.
-        limit: usize,
-    },
-    /// A name that is dangerous when the tree is unpacked, or that is there twice.
-    #[error("{path}: the name is not allowed: {reason}")]
-    UnsafeName {
-        /// The path, escaped.
-        path: String,
-        /// Why.
-        reason: &'static str,
-    },
-    /// A symbolic link out of the tree.
-    #[error("{path}: the symbolic link to {target:?} leaves the tree")]
-    EscapingLink {
-        /// The link.
-        path: String,
-        /// Its target.
-        target: String,
-    },
-    /// A symbolic link with a target no file system has.
-    #[error("{path}: the target of the symbolic link is not a path")]
-    InvalidLink {
-        /// The link.
-        path: String,
-    },
+    /// A file of the revision named the host.
+    NotOfTheRevision,
 }
 
 impl SourceError {
@@ -455,7 +470,7 @@ impl SourceError {
                 "check the id, and that the server serves it: it may have been rewritten away by a force-push"
             }
             Self::BrokenObject { .. } => "run git fsck on the repository; a partial clone lacks objects",
-            Self::Tree { problems, .. } => return Some(tree_hint(problems)),
+            Self::Tree { problems, .. } => return Some(problem::hint(problems)),
             Self::AuthenticationRequired {
                 withheld: Withheld::NoneGiven,
                 ..
@@ -466,6 +481,12 @@ impl SourceError {
                 withheld: Withheld::OtherHost,
                 ..
             } => "credentials are not sent on to another host: give the address the redirect leads to",
+            Self::AuthenticationRequired {
+                withheld: Withheld::NotOfTheRevision,
+                ..
+            } => {
+                "credentials are sent to the host of --url only: mirror it there, or copy it into the repository"
+            }
             Self::AuthenticationFailed { .. } => {
                 "check the user name, and that the password or token is valid and may read this repository"
             }
@@ -507,34 +528,34 @@ impl SourceError {
                 "check the permissions of the cache directory, or remove it: it only saves transfers"
             }
             Self::CacheBusy { .. } => "wait for the other process, or use another directory (--cache-dir)",
-            Self::Server { .. } | Self::Protocol { .. } | Self::Canceled | Self::Internal => return None,
+            other => return other.remote_hint().map(str::to_owned),
         };
         Some(hint.to_owned())
     }
+
+    /// What to do about what a build needs from other machines.
+    fn remote_hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::InvalidAllowance { .. } => "give HOST, HOST/PREFIX or the address of a repository",
+            Self::TooManyRemotes { .. } | Self::RemotesTooDeep { .. } => {
+                "copy some of it into the repository"
+            }
+            Self::RemotesTooLarge { .. } => {
+                "copy what is needed into the repository, or raise the limit (--max-files, --max-tree-size)"
+            }
+            Self::RemoteFileTooLarge { .. } => "if it is the right file, raise the limit (--max-file-size)",
+            Self::Digest { .. } => {
+                "see what changed; if it is as it should be, correct the digest in the entry"
+            }
+            _ => return None,
+        })
+    }
 }
 
-/// What to do about a tree: the flags of the limits that were hit. The other problems have none.
-fn tree_hint(problems: &[TreeProblem]) -> String {
-    let hit = |is_hit: fn(&TreeProblem) -> bool, flag| problems.iter().any(is_hit).then_some(flag);
-    let flags = [
-        hit(
-            |problem| matches!(problem, TreeProblem::FileTooLarge { .. }),
-            "--max-file-size",
-        ),
-        hit(
-            |problem| matches!(problem, TreeProblem::TooManyEntries { .. }),
-            "--max-files",
-        ),
-        hit(
-            |problem| matches!(problem, TreeProblem::TreeTooLarge { .. }),
-            "--max-tree-size",
-        ),
-    ];
-    let flags: Vec<&str> = flags.into_iter().flatten().collect();
-    if flags.is_empty() {
-        return "change the repository".to_owned();
-    }
-    format!("change the repository, or raise the limit ({})", flags.join(", "))
+/// One a line.
+fn lines(failed: &[RemoteFailure]) -> String {
+    let lines: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 /// The problems of a tree, one a line.

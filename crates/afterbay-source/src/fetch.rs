@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterbay_manifest::Snapshot;
+use reqwest::Url;
 use tokio::task::JoinHandle;
 
+use crate::download::Download;
 use crate::error::SourceError;
 use crate::options::SourceOptions;
+use crate::progress::FetchEvent;
 use crate::session::Session;
 use crate::url::Location;
 use crate::{local, remote};
@@ -50,12 +53,37 @@ pub async fn fetch(options: &SourceOptions) -> Result<Snapshot, SourceError> {
     Ok(snapshot)
 }
 
+/// Fetches one file whose digest is known.
+pub(crate) async fn download(
+    options: &SourceOptions,
+    url: &Url,
+    sha256: &str,
+) -> Result<Vec<u8>, SourceError> {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    let session = Arc::new(Session::new(
+        shown.to_string(),
+        options.limits.clone(),
+        options.on_event.clone(),
+    ));
+    session.emit(FetchEvent::Connecting {
+        remote: session.remote.clone(),
+    });
+    let job = Download::new(options, url, sha256, &session)?;
+    let job = tokio::task::spawn_blocking(move || job.run());
+    let _stop_on_drop = StopOnDrop(Arc::clone(&session));
+    let outcome = watch(job, &session, options.timeouts.total).await;
+    let content = outcome.map_err(|error| error.scrubbed(&options.scrubber()))?;
+    session.emit(session.finished());
+    Ok(content)
+}
+
 /// Waits for the job while watching the clock and the counters.
-async fn watch(
-    mut job: JoinHandle<Result<Snapshot, SourceError>>,
+async fn watch<T>(
+    mut job: JoinHandle<Result<T, SourceError>>,
     session: &Session,
     total: Duration,
-) -> Result<Snapshot, SourceError> {
+) -> Result<T, SourceError> {
     let deadline = tokio::time::sleep(total);
     tokio::pin!(deadline);
     let mut ticks = tokio::time::interval(WATCH);

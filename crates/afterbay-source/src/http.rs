@@ -5,7 +5,7 @@
 
 mod client;
 mod exchange;
-mod redirect;
+pub(crate) mod redirect;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, same_origin};
 pub(crate) use exchange::GitHttp;

@@ -23,10 +23,15 @@
 //! # }
 //! ```
 //!
-//! [`fetch`] is the way in. Its options decide which remote, which revision, how much and how long.
+//! [`fetch`] is the way in. Its options decide which remote, which revision, how much and how long. [`fetch_bases`] adds what
+//! a build of the revision needs from other machines, as far as the operator allowed it.
 
+mod allowed;
+mod bases;
 mod bounded_pack;
 mod cache;
+mod digest;
+mod download;
 mod error;
 mod fetch;
 mod foreign_text;
@@ -41,10 +46,13 @@ mod remote;
 mod session;
 mod url;
 
-pub use error::{SourceError, TreeProblem};
+pub use allowed::AllowedRemote;
+pub use bases::{fetch_bases, fetch_for};
+pub use error::{RemoteFailure, SourceError, TreeProblem};
 pub use fetch::fetch;
 pub use options::{
-    CacheDir, Credentials, HttpOptions, Limits, PlainHttp, Proxies, ProxyUrl, SourceOptions, Timeouts,
+    CacheDir, Credentials, HttpOptions, Limits, PlainHttp, Proxies, ProxyUrl, Redirects, SourceOptions,
+    Timeouts,
 };
 pub use progress::{FetchEvent, OnFetchEvent};
 pub use reference::Reference;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use afterbay_manifest::{Scrubber, SecretBytes};
 use zeroize::Zeroizing;
 
+use crate::allowed::AllowedRemote;
 use crate::progress::OnFetchEvent;
 use crate::reference::Reference;
 use crate::url::RemoteUrl;
@@ -31,6 +32,8 @@ pub struct SourceOptions {
     pub timeouts: Timeouts,
     /// How to speak HTTP.
     pub http: HttpOptions,
+    /// What else may be fetched for a build of the revision; nothing without it.
+    pub allowed_remotes: Vec<AllowedRemote>,
     /// Who hears how it goes.
     pub on_event: Option<OnFetchEvent>,
 }
@@ -46,6 +49,7 @@ impl SourceOptions {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             http: HttpOptions::default(),
+            allowed_remotes: Vec::new(),
             on_event: None,
         }
     }
@@ -61,6 +65,7 @@ impl fmt::Debug for SourceOptions {
             .field("limits", &self.limits)
             .field("timeouts", &self.timeouts)
             .field("http", &self.http)
+            .field("allowed_remotes", &self.allowed_remotes)
             .finish_non_exhaustive()
     }
 }
@@ -167,6 +172,18 @@ pub struct HttpOptions {
     pub proxies: Proxies,
     /// Where credentials may travel without TLS.
     pub plain_http: PlainHttp,
+    /// Which redirects are followed.
+    pub redirects: Redirects,
+}
+
+/// Which redirects of a first request are followed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// To any host; credentials stay behind. The repository was named by the operator.
+    #[default]
+    Anywhere,
+    /// To what the operator allowed. The address was named by a file.
+    Within(Vec<AllowedRemote>),
 }
 
 /// Where credentials may travel without TLS.

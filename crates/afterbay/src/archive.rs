@@ -1,8 +1,8 @@
 //! The tar stream between `fetch`, `decrypt` and `render`: a revision's files, nothing unpacked.
 //!
 //! The first entry is a pax global header (POSIX.1-2017, pax "Interchange Format") that carries the commit
-//! as `comment`, as `git archive` writes it, and the remote and reference under names of our own. A file that was opened
-//! says so in an extended header before it, so that whoever prints it later knows.
+//! as `comment`, as `git archive` writes it, and the remote, the reference and what was fetched beside the revision under
+//! names of our own. A file that was opened says so in an extended header before it, so that whoever prints it later knows.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -18,6 +18,8 @@ const COMMIT: &str = "comment";
 const REFERENCE: &str = "AFTERBAY.reference";
 const REMOTE: &str = "AFTERBAY.remote";
 const OPENED: &str = "AFTERBAY.opened";
+/// A directory that holds what was fetched for a remote entry; one record for each.
+const FETCHED: &str = "AFTERBAY.fetched";
 
 /// Why a tar stream could not be read or written.
 #[derive(Debug, Error)]
@@ -70,7 +72,7 @@ pub(crate) fn write(
     };
     let mut builder = Builder::new(out);
     builder.mode(tar::HeaderMode::Deterministic);
-    write_global_header(&mut builder, &snapshot.revision, remote).map_err(failed)?;
+    write_global_header(&mut builder, snapshot, remote).map_err(failed)?;
     for (path, entry) in snapshot.tree.entries().filter(|(path, _)| keep(path)) {
         write_entry(&mut builder, path, entry).map_err(failed)?;
     }
@@ -112,16 +114,18 @@ fn write_entry(builder: &mut Builder<impl Write>, path: &TreePath, entry: &Entry
 
 fn write_global_header(
     builder: &mut Builder<impl Write>,
-    revision: &Revision,
+    snapshot: &Snapshot,
     remote: Option<&str>,
 ) -> io::Result<()> {
+    let fetched = snapshot.tree.mounts().map(|path| (FETCHED, Some(path.as_str())));
     let records = [
-        (COMMIT, revision.commit.as_deref()),
-        (REFERENCE, revision.reference.as_deref()),
+        (COMMIT, snapshot.revision.commit.as_deref()),
+        (REFERENCE, snapshot.revision.reference.as_deref()),
         (REMOTE, remote),
     ];
     let body: String = records
         .into_iter()
+        .chain(fetched)
         .filter_map(|(key, value)| value.map(|value| pax_record(key, value)))
         .collect();
     if body.is_empty() {
@@ -164,7 +168,7 @@ pub(crate) fn read(input: impl Read) -> Result<Contents, ArchiveError> {
         source,
     };
     let mut tree = FileTree::new();
-    let (mut revision, mut remote, mut opened) = (Revision::UNKNOWN, None, BTreeSet::new());
+    let (mut header, mut opened) = (GlobalHeader::default(), BTreeSet::new());
     let mut left = MAX_TOTAL;
     let mut archive = Archive::new(input);
     for entry in archive.entries().map_err(failed)? {
@@ -174,7 +178,7 @@ pub(crate) fn read(input: impl Read) -> Result<Contents, ArchiveError> {
         if kind.is_pax_global_extensions() {
             let mut body = Vec::new();
             entry.read_to_end(&mut body).map_err(failed)?;
-            read_global_header(&body, &mut revision, &mut remote);
+            header.read(&body)?;
             continue;
         }
         let path = TreePath::root().join(&String::from_utf8_lossy(&entry.path_bytes()))?;
@@ -196,14 +200,18 @@ pub(crate) fn read(input: impl Read) -> Result<Contents, ArchiveError> {
             kind => return Err(ArchiveError::Kind { path, kind }),
         }
     }
-    match tree.escaping_links().into_iter().next() {
-        Some((path, target)) => Err(ArchiveError::Link { path, target }),
-        None => Ok(Contents {
-            snapshot: Snapshot { revision, tree },
-            remote,
-            opened,
-        }),
+    if let Some((path, target)) = tree.escaping_links().into_iter().next() {
+        return Err(ArchiveError::Link { path, target });
     }
+    header.fetched.into_iter().for_each(|path| tree.mark_mount(path));
+    Ok(Contents {
+        snapshot: Snapshot {
+            revision: header.revision,
+            tree,
+        },
+        remote: header.remote,
+        opened,
+    })
 }
 
 fn is_opened(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<bool> {
@@ -215,17 +223,38 @@ fn is_opened(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<bool> {
         .any(|record| record.key() == Ok(OPENED)))
 }
 
-fn read_global_header(body: &[u8], revision: &mut Revision, remote: &mut Option<String>) {
-    for record in tar::PaxExtensions::new(body).flatten() {
-        let (Ok(key), Ok(value)) = (record.key(), record.value()) else {
-            continue;
-        };
-        match key {
-            COMMIT => revision.commit = Some(value.to_owned()),
-            REFERENCE => revision.reference = Some(value.to_owned()),
-            REMOTE => *remote = Some(value.to_owned()),
-            _ => {}
+/// What stands before the files.
+struct GlobalHeader {
+    revision: Revision,
+    remote: Option<String>,
+    fetched: Vec<TreePath>,
+}
+
+impl Default for GlobalHeader {
+    fn default() -> Self {
+        Self {
+            revision: Revision::UNKNOWN,
+            remote: None,
+            fetched: Vec::new(),
         }
+    }
+}
+
+impl GlobalHeader {
+    fn read(&mut self, body: &[u8]) -> Result<(), TreeError> {
+        for record in tar::PaxExtensions::new(body).flatten() {
+            let (Ok(key), Ok(value)) = (record.key(), record.value()) else {
+                continue;
+            };
+            match key {
+                COMMIT => self.revision.commit = Some(value.to_owned()),
+                REFERENCE => self.revision.reference = Some(value.to_owned()),
+                REMOTE => self.remote = Some(value.to_owned()),
+                FETCHED => self.fetched.push(TreePath::parse(value)?),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -309,6 +338,26 @@ mod tests {
             .file(&TreePath::parse("apps/db.yaml").unwrap())
             .unwrap();
         assert_eq!(file.source(), b"a: 2\n");
+    }
+
+    #[test]
+    fn what_was_fetched_stays_apart() {
+        let mut snapshot = snapshot();
+        let mut base = FileTree::new();
+        base.insert_file(TreePath::parse("cm.yaml").unwrap(), b"a: 1\n".to_vec(), false);
+        let at = [
+            TreePath::parse("https:/git.example/a@1").unwrap(),
+            TreePath::parse("https:/git.example/b@2").unwrap(),
+        ];
+        snapshot.tree.mount(&at[0], base).unwrap();
+        snapshot.tree.mount(&at[1], FileTree::new()).unwrap();
+        let mut out = Vec::new();
+        write(&mut out, &snapshot, None, |_| true).unwrap();
+        let copy = read(&*out).unwrap().snapshot;
+        assert_eq!(copy.tree.mounts().collect::<Vec<_>>(), [&at[0], &at[1]]);
+        assert!(copy.tree.file_from(&at[0], "cm.yaml").is_ok());
+        assert!(copy.tree.file_from(&at[0], "../../../run.sh").is_err());
+        assert_eq!(copy.revision, snapshot.revision);
     }
 
     /// Runs a program of the machine over a tar stream.

@@ -2,7 +2,7 @@
 //! flag names is opened, an opened value takes no part in substitution, and one of a cluster's Secret stays in Secrets.
 
 use anyhow::ensure;
-use e2e::{Outcome, Repository, Scenario};
+use e2e::{AgeKey, Outcome, Repository, Scenario};
 
 const TOKEN: &str = "token-5c1d7e-of-the-cluster";
 
@@ -22,33 +22,40 @@ spec:
         args: ['--zone=${zone}']
 ";
 
-pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
-    let (cluster, namespace) = (&scenario.cluster, scenario.namespace.as_str());
-    let key = scenario.age_key("alice")?;
-    let afterbay = scenario.afterbay();
+const PASSWORD: &str = "${zone} of $$ and ${{ nothing }}";
+
+/// A Deployment with variables, a sealed Secret, a plain one with variables, and a component that nothing in the tree lists.
+fn repository(scenario: &Scenario, key: &AgeKey) -> anyhow::Result<Repository> {
     let secret = |name: &str, value: &str| {
         format!(
             "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\nstringData:\n  password: '{value}'\n"
         )
     };
-    let password = "${zone} of $$ and ${{ nothing }}";
     let repository = Repository::create(&scenario.folder.join("repository"))?;
     repository
         .write("app/web.yaml", DEPLOYMENT)?
         .write(
             "app/db.yaml",
-            scenario.sops().encrypt(&secret("db", password), &key)?,
+            scenario.sops().encrypt(&secret("db", PASSWORD), key)?,
         )?
         .write("app/token.yaml", secret("token", "${zone}-${token}"))?
         .write(
             "parts/more/more.yaml",
-            scenario.sops().encrypt(&secret("more", "more-3f1"), &key)?,
+            scenario.sops().encrypt(&secret("more", "more-3f1"), key)?,
         )?
         .write(
             "parts/more/kustomization.yaml",
             "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [more.yaml]\n",
         )?;
     repository.commit("first")?;
+    Ok(repository)
+}
+
+pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
+    let (cluster, namespace) = (&scenario.cluster, scenario.namespace.as_str());
+    let key = scenario.age_key("alice")?;
+    let afterbay = scenario.afterbay();
+    let repository = repository(scenario, &key)?;
     let values = scenario.folder.join("values.yaml");
     std::fs::write(
         &values,
@@ -101,7 +108,7 @@ pub fn run(scenario: &Scenario) -> anyhow::Result<Outcome> {
         "{web}"
     );
     for (name, value) in [
-        ("p-db", password),
+        ("p-db", PASSWORD),
         ("p-more", "more-3f1"),
         ("p-token", &format!("eu-{TOKEN}")),
     ] {

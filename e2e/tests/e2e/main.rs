@@ -4,6 +4,7 @@ mod acts_as_others;
 mod applies_a_revision;
 mod builds_sealed_overlays_as_kustomize;
 mod builds_what_a_flux_kustomization_asks;
+mod builds_what_is_pinned_elsewhere;
 mod changes_only_what_changed;
 mod controls_of_single_objects;
 mod converges_after_sigkill;
@@ -69,6 +70,10 @@ const CASES: &[Case] = &[
     (
         "builds_what_a_flux_kustomization_asks",
         builds_what_a_flux_kustomization_asks::run,
+    ),
+    (
+        "builds_what_is_pinned_elsewhere",
+        builds_what_is_pinned_elsewhere::run,
     ),
     ("converges_after_sigkill", converges_after_sigkill::run),
     ("decrypts_eyaml", decrypts_eyaml::run),

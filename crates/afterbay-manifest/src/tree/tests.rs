@@ -208,3 +208,56 @@ fn what_is_laid_over_is_read_instead() {
     );
     assert!(matches!(missing, Err(TreeError::NotFound { .. })));
 }
+
+#[test]
+fn what_is_laid_in_stands_by_itself() {
+    let mut tree = tree(&["app/cm.yaml", "https:/host/planted@1/x.yaml"]);
+    let mut base = self::tree(&["base/x.yaml", "other/y.yaml"]);
+    base.insert_link(path("base/up"), "../../../../app");
+    base.insert_link(path("base/self"), "../other/y.yaml");
+    tree.mount(&path("https:/host/repo@1"), base).unwrap();
+    let at = path("https:/host/repo@1/base");
+    assert_eq!(
+        tree.mount_of(&at).map(TreePath::as_str),
+        Some("https:/host/repo@1")
+    );
+    assert_eq!(tree.mount_of(&path("https:/host/planted@1/x.yaml")), None);
+    for inside in ["x.yaml", "../other/y.yaml", "self"] {
+        assert!(tree.file_from(&at, inside).is_ok(), "{inside}");
+    }
+    for outside in ["../../../../app/cm.yaml", "up/cm.yaml", "../../planted@1/x.yaml"] {
+        let refused = tree.file_from(&at, outside).unwrap_err();
+        assert!(
+            matches!(refused, TreeError::LeavesFetched { .. }),
+            "{outside}: {refused}"
+        );
+    }
+    for outside in ["../../..", "../../../../app", "up"] {
+        let refused = tree.directory_from(&at, outside).unwrap_err();
+        assert!(
+            matches!(refused, TreeError::LeavesFetched { .. }),
+            "{outside}: {refused}"
+        );
+    }
+    let into = tree.file_from(&path("app"), "../https:/host/repo@1/base/x.yaml");
+    insta::assert_snapshot!(into.unwrap_err(), @r#"path "../https:/host/repo@1/base/x.yaml" leads into what is fetched for another entry; list the address itself"#);
+}
+
+#[test]
+fn nothing_is_laid_over_a_revision() {
+    let mut tree = tree(&["https:/host/repo@1/x.yaml", "file"]);
+    tree.insert_link(path("link"), "https:");
+    for at in [
+        "https:/host/repo@1",
+        "https:/host",
+        "file/repo",
+        "link/host/repo@2",
+        ".",
+    ] {
+        let refused = tree.mount(&path(at), self::tree(&["y.yaml"])).unwrap_err();
+        assert!(matches!(refused, TreeError::Occupied { .. }), "{at}");
+    }
+    tree.mount(&path("https:/host/repo@2"), FileTree::new()).unwrap();
+    assert!(tree.directory(&path("https:/host/repo@2")).is_ok());
+    assert_eq!(tree.mounts().count(), 1);
+}

@@ -1,6 +1,6 @@
 //! The files of a build, for who has to open or fetch them first.
 
-use afterbay_manifest::{FileTree, TreePath};
+use afterbay_manifest::{FileTree, RemoteEntry, TreePath};
 
 use super::locate;
 use crate::error::{RenderError, RenderErrors};
@@ -72,4 +72,17 @@ pub fn inputs_specified(tree: &FileTree, path: &TreePath, specification: &Specif
         missing: located.missing,
         errors: located.errors,
     }
+}
+
+/// Names what the build of a directory needs from other machines and the tree does not hold yet, as far as it can be fetched.
+///
+/// What is fetched is laid into the tree by [`FileTree::mount`] at [`afterbay_manifest::RemoteAddress::mount`]. It may need
+/// more of its own, so whoever fetches asks again.
+pub fn remote_entries(tree: &FileTree, path: &TreePath, specification: &Specification) -> Vec<RemoteEntry> {
+    let errors = locate(tree, path, false, specification).errors.into_iter();
+    let entries = errors.flat_map(|error| match error {
+        RenderError::Remote { entries } => entries,
+        _ => Vec::new(),
+    });
+    entries.filter(|entry| entry.address.is_ok()).collect()
 }

@@ -3,15 +3,38 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use afterbay_manifest::{Object, Revision, TreePath, yaml};
+use afterbay_manifest::{FileTree, Object, RemoteAddress, Revision, TreePath, yaml};
 
 use super::tree_from_disk;
-use crate::{RenderErrors, render};
+use crate::{RenderErrors, remote_entries, render};
 
 fn built(root: &Path) -> Result<String, RenderErrors> {
     let path = TreePath::parse("input").unwrap();
-    let set = render(&tree_from_disk(root), &path, Revision::UNKNOWN)?;
+    let mut tree = tree_from_disk(root);
+    bring(&mut tree, root, &path);
+    let set = render(&tree, &path, Revision::UNKNOWN)?;
     Ok(yaml::emit_sorted(set.objects.iter().map(Object::body)))
+}
+
+/// Lays in what the case keeps of other machines, until nothing is missing.
+fn bring(tree: &mut FileTree, root: &Path, path: &TreePath) {
+    loop {
+        let entries = remote_entries(tree, path, &crate::Specification::default());
+        let Some(address) = entries.first().and_then(|entry| entry.address.as_ref().ok()) else {
+            return;
+        };
+        let kept = root.join("remotes").join(address.url().replace("://", "/"));
+        let files = match address {
+            RemoteAddress::Git { .. } => tree_from_disk(&kept),
+            RemoteAddress::File { .. } => {
+                let mut files = FileTree::new();
+                let name = TreePath::parse(address.file_name().unwrap()).unwrap();
+                files.insert_file(name, fs::read(&kept).unwrap(), false);
+                files
+            }
+        };
+        tree.mount(&address.mount().unwrap(), files).unwrap();
+    }
 }
 
 #[test]

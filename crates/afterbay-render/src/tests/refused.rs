@@ -72,9 +72,10 @@ fn entries_that_lead_nowhere() {
     prod/kustomization.yaml:6:3: resource "/etc/passwd": path "/etc/passwd" seen from prod leaves the tree; use a path inside the repository
     prod/kustomization.yaml:7:3: resource "../base" is a directory without kustomization.yaml, kustomization.yml or Kustomization; list its files, or give it one
     prod/kustomization.yaml:8:3: resource "../base - ../more" has ".." inside a name; two list entries that ran together look like this, check the indentation
-    prod/kustomization.yaml:9:3: resource "https://example.com/x.yaml" is remote, and remote bases are not fetched; copy it into the repository, so that its content is part of the revision
-    prod/kustomization.yaml:10:3: resource "git@github.com:org/repo//base?ref=v1" is remote, and remote bases are not fetched; copy it into the repository, so that its content is part of the revision
-    prod/kustomization.yaml:11:3: resource "github.com/org/repo" is remote, and remote bases are not fetched; copy it into the repository, so that its content is part of the revision
+    the build needs what is on other machines; copy it into the repository, or have it fetched by `afterbay apply` or `afterbay fetch`:
+      prod/kustomization.yaml:9:3: resource "https://example.com/x.yaml" holds credentials, which do not belong into a repository; take them out
+      prod/kustomization.yaml:10:3: resource "git@github.com:org/repo//base?ref=v1" is fetched over https only; use the https:// address of the repository, with ?ref= and a full commit id
+      prod/kustomization.yaml:11:3: resource "github.com/org/repo" is not pinned; end the address of a repository with ?ref= and a full commit id, 40 digits
     "#);
 }
 

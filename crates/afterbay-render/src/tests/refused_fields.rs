@@ -50,7 +50,8 @@ fn generators() {
     assert_snapshot!(
         refused("secretGenerator:\n- name: a\n  files: [../../outside, nowhere.txt]\n  envs: ['https://me:token@example.com/x.env']\n"),
         @r#"
-    kustomization.yaml:3:3: generator file "https://example.com/x.env" is remote, and remote bases are not fetched; copy it into the repository, so that its content is part of the revision
+    the build needs what is on other machines; copy it into the repository, or have it fetched by `afterbay apply` or `afterbay fetch`:
+      kustomization.yaml:3:3: generator file "https://example.com/x.env" holds credentials, which do not belong into a repository; take them out
     kustomization.yaml:3:3: generator file "../../outside": path "../../outside" seen from . leaves the tree; use a path inside the repository
     kustomization.yaml:3:3: generator file "nowhere.txt": nowhere.txt: no such file or directory in this revision
     "#

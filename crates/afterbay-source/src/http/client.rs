@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{SourceError, Withheld};
 use crate::foreign_text::foreign_text;
-use crate::options::{Credentials, HttpOptions, PlainHttp, Proxies, SourceOptions, Timeouts};
+use crate::options::{Credentials, HttpOptions, PlainHttp, Proxies, Redirects, SourceOptions, Timeouts};
 use crate::session::Session;
 
 /// Who we are. Some servers answer only to names that begin like Git's.
@@ -33,6 +33,7 @@ pub(crate) struct Client {
     authorization: Option<HeaderValue>,
     origin: Url,
     timeouts: Timeouts,
+    redirects: Redirects,
     runtime: Handle,
     pub(crate) session: Arc<Session>,
 }
@@ -54,6 +55,7 @@ impl Client {
             authorization: authorization.transpose()?,
             origin: url.clone(),
             timeouts: options.timeouts.clone(),
+            redirects: options.http.redirects.clone(),
             runtime: Handle::current(),
             session: Arc::clone(session),
         })
@@ -67,6 +69,11 @@ impl Client {
             }
             _ => request,
         }
+    }
+
+    /// Which redirects are followed.
+    pub(crate) fn redirects(&self) -> &Redirects {
+        &self.redirects
     }
 
     pub(crate) fn get(&self, url: Url) -> RequestBuilder {

@@ -160,7 +160,7 @@ impl Exchange {
                 .get(LOCATION)
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default();
-            match redirect::target(&self.url, location, tail) {
+            match redirect::target(&self.url, location, tail, self.client.redirects()) {
                 Ok(url) => self.url = url,
                 Err((target, reason)) => return Err(self.refuse_redirect(target, reason)),
             }

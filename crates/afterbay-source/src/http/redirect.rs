@@ -2,6 +2,8 @@
 
 use reqwest::Url;
 
+use crate::options::Redirects;
+
 /// How many redirects in a row are followed.
 pub(crate) const MOST_REDIRECTS: usize = 10;
 
@@ -9,7 +11,13 @@ pub(crate) const MOST_REDIRECTS: usize = 10;
 ///
 /// `tail` is what the protocol appended to the repository's URL; a target without it would not be a
 /// repository, and Git refuses it as well (`update_url_from_redirect` of Git's `http.c`).
-pub(crate) fn target(from: &Url, location: &str, tail: &str) -> Result<Url, (String, &'static str)> {
+/// `within` says where else it may lead.
+pub(crate) fn target(
+    from: &Url,
+    location: &str,
+    tail: &str,
+    within: &Redirects,
+) -> Result<Url, (String, &'static str)> {
     let Ok(mut to) = from.join(location) else {
         return Err(("an invalid address".to_owned(), "it is not a URL"));
     };
@@ -24,7 +32,12 @@ pub(crate) fn target(from: &Url, location: &str, tail: &str) -> Result<Url, (Str
     if !to.as_str().ends_with(tail) {
         return Err((shown, "it does not lead to a repository"));
     }
-    Ok(to)
+    match within {
+        Redirects::Within(allowed) if !allowed.iter().any(|allowed| allowed.permits(&to)) => {
+            Err((shown, "--allow-remote does not name it"))
+        }
+        _ => Ok(to),
+    }
 }
 
 /// An address without what may hold a token.
@@ -42,11 +55,17 @@ mod tests {
     use reqwest::Url;
 
     use super::target;
+    use crate::AllowedRemote;
+    use crate::options::Redirects;
 
     const TAIL: &str = "info/refs?service=git-upload-pack";
 
     fn verdict(from: &str, location: &str) -> String {
-        match target(&Url::parse(from).unwrap(), location, TAIL) {
+        verdict_within(from, location, &Redirects::Anywhere)
+    }
+
+    fn verdict_within(from: &str, location: &str, within: &Redirects) -> String {
+        match target(&Url::parse(from).unwrap(), location, TAIL, within) {
             Ok(url) => url.to_string(),
             Err((shown, reason)) => format!("{shown}: {reason}"),
         }
@@ -81,5 +100,24 @@ mod tests {
             "file:///etc/passwd: it is not http or https"
         );
         assert_eq!(verdict(from, "http://["), "an invalid address: it is not a URL");
+    }
+
+    #[test]
+    fn what_a_file_named_is_followed_to_what_the_operator_named() {
+        let from = "https://git.example/team/a.git/info/refs?service=git-upload-pack";
+        let within = Redirects::Within(vec![AllowedRemote::parse("git.example/team").unwrap()]);
+        let moved = "https://git.example/team/b.git/info/refs?service=git-upload-pack";
+        assert_eq!(verdict_within(from, moved, &within), moved);
+        for elsewhere in [
+            "https://new.example/team/a.git",
+            "https://git.example/other/a.git",
+            "https://169.254.169.254",
+        ] {
+            let location = format!("{elsewhere}/info/refs?service=git-upload-pack");
+            assert_eq!(
+                verdict_within(from, &location, &within),
+                format!("{elsewhere}/info/refs: --allow-remote does not name it")
+            );
+        }
     }
 }

@@ -11,6 +11,7 @@
     reason = "all of it is tests, and what clippy excepts are only the functions marked so"
 )]
 
+mod bases;
 mod cache;
 mod http;
 mod isolation;

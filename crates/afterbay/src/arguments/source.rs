@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use afterbay_manifest::{SecretBytes, Warning};
 use afterbay_source::{
-    CacheDir, Credentials, FetchEvent, HttpOptions, Limits, OnFetchEvent, PlainHttp, Proxies, ProxyUrl,
-    Reference, RemoteUrl, SourceOptions,
+    AllowedRemote, CacheDir, Credentials, FetchEvent, HttpOptions, Limits, OnFetchEvent, PlainHttp, Proxies,
+    ProxyUrl, Redirects, Reference, RemoteUrl, SourceOptions,
 };
 use anyhow::Context as _;
 use clap::Args;
@@ -55,6 +55,11 @@ pub(crate) struct SourceArguments {
     #[arg(long)]
     git_allow_plain_http: bool,
 
+    /// Fetch what the build needs from there as well: a host, or with a path what lies below it (repeatable). An entry has to be
+    /// pinned by `?ref=` and a full commit id, or for a file by `?checksum=sha256:` and its digest
+    #[arg(long, value_name = "HOST[/PREFIX]")]
+    allow_remote: Vec<String>,
+
     /// Where fetched objects are kept (as in the repository: sealed) [default: `AFTERBAY_CACHE_DIR`, then the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
@@ -85,6 +90,11 @@ pub(crate) struct SourceArguments {
 }
 
 impl SourceArguments {
+    /// Whether anything but the revision may be fetched.
+    pub(crate) fn allows_remotes(&self) -> bool {
+        !self.allow_remote.is_empty()
+    }
+
     /// What the source stage makes of the flags; `url` is taken as given.
     pub(crate) fn options(&self, url: &str, on_event: OnFetchEvent) -> anyhow::Result<SourceOptions> {
         let mut options = SourceOptions::new(RemoteUrl::parse(url)?);
@@ -97,6 +107,8 @@ impl SourceArguments {
         options.limits.received_bytes = self.max_received_size;
         options.limits.inflated_bytes = self.max_inflated_size;
         options.http = self.http()?;
+        let allowed = self.allow_remote.iter().map(|text| AllowedRemote::parse(text));
+        options.allowed_remotes = allowed.collect::<Result<_, _>>()?;
         options.on_event = Some(on_event);
         Ok(options)
     }
@@ -165,6 +177,7 @@ impl SourceArguments {
             ca_bundle,
             proxies,
             plain_http,
+            redirects: Redirects::default(),
         })
     }
 }

@@ -2,8 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
+use afterbay_manifest::{FileTree, Snapshot, TreePath};
+use afterbay_render::Specification;
+use afterbay_source::{SourceError, SourceOptions};
 use anyhow::Context as _;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::archive;
 use crate::arguments::SourceArguments;
@@ -16,13 +20,22 @@ use crate::progress::{Progress, Verbosity};
 /// The stream carries the commit as `git archive` writes it, and the remote.
 #[derive(Debug, Args)]
 pub(crate) struct Fetch {
+    /// Directory whose build decides what `--allow-remote` adds to the stream
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new())]
+    path: Option<String>,
+
     #[command(flatten)]
     source: SourceArguments,
 }
 
 impl Fetch {
     pub(crate) async fn run(self, verbosity: Verbosity) -> Result<(), Failure> {
-        let Self { source } = self;
+        let Self { source, path } = self;
+        if path.is_some() != source.allows_remotes() {
+            return Err(Failure::usage(
+                "--path and --allow-remote go together: the build of a directory decides what is fetched for it",
+            ));
+        }
         let url = source
             .url
             .as_deref()
@@ -37,10 +50,21 @@ impl Fetch {
             .options(url, progress.fetch_listener())
             .map_err(|error| Failure::other(Exit::Usage, &error))?;
         let remote = options.remote.to_string();
-        let result = afterbay_source::fetch(&options).await;
+        let path = path.as_deref().map(TreePath::parse).transpose();
+        let path = path.map_err(|error| Failure::other(Exit::Usage, &error.into()))?;
+        let result = fetched(&options, path.as_ref()).await;
         progress.finish();
         let snapshot = result.map_err(|error| Failure::from(afterbay_pipeline::RunError::from(error)))?;
         archive::write(io::stdout().lock(), &snapshot, Some(&remote), |_| true).context("standard output")?;
         Ok(())
     }
+}
+
+/// The revision, with what the build of a directory needs beside it.
+async fn fetched(options: &SourceOptions, path: Option<&TreePath>) -> Result<Snapshot, SourceError> {
+    let Some(path) = path else {
+        return afterbay_source::fetch(options).await;
+    };
+    let missing = |tree: &FileTree| afterbay_render::remote_entries(tree, path, &Specification::default());
+    afterbay_source::fetch_for(options, missing).await
 }

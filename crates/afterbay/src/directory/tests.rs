@@ -60,6 +60,10 @@ fn every_recorded_build_is_the_same_from_disk() {
         let Ok(expected) = fs::read_to_string(case.join("expected.yaml")) else {
             continue;
         };
+        // What these build is not on this disk.
+        if case.join("remotes").is_dir() {
+            continue;
+        }
         let input = case.join("input");
         let directory = read_below(&input, Some(&case)).unwrap();
         assert_eq!(directory.path.as_str(), "input");

@@ -268,6 +268,10 @@ fn opened_files_are_built_like_plain_ones() {
         let Ok(expected) = fs::read_to_string(case.join("expected.yaml")) else {
             continue;
         };
+        // What these build was not fetched here.
+        if case.join("remotes").is_dir() {
+            continue;
+        }
         let name = case.file_name().unwrap().to_str().unwrap().to_owned();
         match build_opened(&case) {
             Ok(text) if text == expected => equal += 1,
