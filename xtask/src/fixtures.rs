@@ -255,7 +255,8 @@ fn decrypt(run: &Run) -> anyhow::Result<Outcome> {
         });
         ensure!(committed? == again?, "{file} opens to something else");
         let sealed = folder("decrypt/sealed").join(&file);
-        let script = "sed -n '/BEGIN AGE/,/END AGE/p; /END AGE/q' \"$1\" | sed 's/^ *//; s/^\"enc\": \"//' | \
+        let script = "sed 's/\\\\n/\\n/g' \"$1\" | sed -n '/BEGIN AGE/,/END AGE/p; /END AGE/q' | \
+                      sed 's/^[[:space:]]*//; s/^\"enc\": \"//' | \
                       age -d -i \"$2\" | od -An -v -tx1 | tr -d ' \\n'";
         let opened = output(
             run.command("sh")
