@@ -69,6 +69,10 @@ fn shape(document: &Document) -> Result<Shape<'_>, Vec<YamlError>> {
             shape
         }
     };
+    let errors: Vec<YamlError> = document.comments.iter().filter_map(unwritable).collect();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     let comments: Vec<&Comment> = document.comments.iter().collect();
     add(&mut shape, |at| &mut at.above, &comments);
     Ok(shape)
@@ -102,6 +106,10 @@ impl<'d> Reader<'d> {
 
     fn refuse(&mut self, position: Position, message: String) {
         self.errors.push(YamlError { position, message });
+    }
+
+    fn check(&mut self, comment: &Comment) {
+        self.errors.extend(unwritable(comment));
     }
 
     fn value(&mut self, element: &'d Element, depth: usize) -> Shape<'d> {
@@ -155,7 +163,10 @@ impl<'d> Reader<'d> {
         let mut waiting = Waiting::default();
         for item in items {
             match item {
-                Item::Comment(comment) => waiting.take(comment),
+                Item::Comment(comment) => {
+                    self.check(comment);
+                    waiting.take(comment);
+                }
                 Item::Element(element) => {
                     let mut shape = self.value(element, depth + 1);
                     let above = if shapes.is_empty() { &mut whole } else { &mut shape };
@@ -184,7 +195,10 @@ impl<'d> Reader<'d> {
         let mut waiting = Waiting::default();
         for pair in pairs {
             match pair {
-                Pair::Comment(comment) => waiting.take(comment),
+                Pair::Comment(comment) => {
+                    self.check(comment);
+                    waiting.take(comment);
+                }
                 Pair::Entry { key, value } => {
                     let mut key = self.key(key);
                     let mut value = self.value(value, depth + 1);
@@ -258,7 +272,7 @@ fn add(shape: &mut Shape<'_>, at: fn(&mut Comments) -> &mut String, comments: &[
     let there = at(shape.comments.get_or_insert_default());
     let mut lines: Vec<String> = Vec::with_capacity(comments.len());
     for comment in comments {
-        for (index, line) in comment.text.split('\n').enumerate() {
+        for (index, line) in lines_of(&comment.text).enumerate() {
             let sign = match line {
                 _ if index == 0 => "#",
                 line if line.starts_with('#') => "",
@@ -271,6 +285,32 @@ fn add(shape: &mut Shape<'_>, at: fn(&mut Comments) -> &mut String, comments: &[
         lines.push(std::mem::take(there));
     }
     *there = lines.join("\n");
+}
+
+/// What keeps a comment from being written. SOPS writes it all the same, and then nothing reads the file, SOPS included.
+fn unwritable(comment: &Comment) -> Option<YamlError> {
+    let c = comment.text.chars().find(|c| !may_stand_in_comment(*c))?;
+    Some(YamlError {
+        position: comment.position,
+        message: format!(
+            "the comment holds the character U+{:04X}, which YAML cannot; write the file in another format",
+            u32::from(c)
+        ),
+    })
+}
+
+/// The lines of a comment by every character at which go-yaml breaks them: what stands behind one has to be a comment too.
+fn lines_of(comment: &str) -> impl Iterator<Item = &str> {
+    comment
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        .flat_map(|line| line.split(['\r', '\u{85}', '\u{2028}', '\u{2029}']))
+}
+
+/// What YAML can write without quotes (1.2.2, `c-printable`, without byte order marks).
+fn may_stand_in_comment(c: char) -> bool {
+    !(c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
+        || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
 }
 
 fn null<'d>() -> Shape<'d> {

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::{Table, node, parse};
-use crate::yaml::{emit, emit_documents};
+use crate::yaml::{Document, Element, ElementKind, Item, Pair, emit, emit_documents};
 use crate::{Mapping, Node, Scalar, Value};
 
 /// Characters that quoting, folding and escaping are about, and ordinary ones.
@@ -242,4 +242,69 @@ fn opened_files_look_as_sops_prints_them() {
     f: !!binary gIE=
     !!merge <<: x
     "#);
+}
+
+fn set_comments(element: &mut Element, text: &str) {
+    match &mut element.kind {
+        ElementKind::Mapping(pairs) => pairs.iter_mut().for_each(|pair| match pair {
+            Pair::Comment(comment) => comment.text = text.into(),
+            Pair::Entry { value, .. } => set_comments(value, text),
+        }),
+        ElementKind::Sequence(items) => items.iter_mut().for_each(|item| match item {
+            Item::Comment(comment) => comment.text = text.into(),
+            Item::Element(element) => set_comments(element, text),
+        }),
+        _ => {}
+    }
+}
+
+fn with_comment(text: &str) -> Vec<Document> {
+    let mut documents =
+        parse(b"# top\nmap:\n  # comment\n  key: value # behind\nlist:\n- # in the list\n  a\n").unwrap();
+    for document in &mut documents {
+        document
+            .comments
+            .iter_mut()
+            .for_each(|comment| comment.text = text.into());
+        set_comments(document.root.as_mut().unwrap(), text);
+    }
+    documents
+}
+
+/// A comment that was opened may hold anything.
+#[test]
+fn what_breaks_a_line_breaks_no_comment() {
+    for text in [
+        "a\rb: 1",
+        "a\r\nb: 1",
+        "a\u{85}b: 1",
+        "a\u{2028}b: 1\u{2029}c: 2",
+        "\r",
+        "a\tb \u{a0}é😀",
+    ] {
+        let written = emit_documents(&with_comment(text)).unwrap();
+        let again = parse(written.expose_bytes()).unwrap();
+        let node = again[0].resolve(Table::Sops).unwrap().unwrap();
+        assert_eq!(emit([&node]), "map:\n  key: value\nlist:\n- a\n", "{text:?}");
+    }
+}
+
+#[test]
+fn a_comment_that_yaml_cannot_hold_is_refused_with_its_place() {
+    let errors = emit_documents(&with_comment("a\u{1f}b")).unwrap_err();
+    let places: Vec<_> = errors
+        .0
+        .iter()
+        .map(|error| (error.position.line, error.position.column))
+        .collect();
+    assert_eq!(places, [(1, 1), (3, 3), (4, 14), (6, 3)]);
+    assert_eq!(
+        errors.0[0].message,
+        "the comment holds the character U+001F, which YAML cannot; write the file in another format"
+    );
+    for c in [
+        '\0', '\u{7}', '\u{1b}', '\u{7f}', '\u{9f}', '\u{feff}', '\u{ffff}',
+    ] {
+        assert!(emit_documents(&with_comment(&format!("a{c}"))).is_err(), "{c:?}");
+    }
 }
