@@ -37,12 +37,14 @@
 //! - text that is not UTF-8 in JSON, in keys, and in comments;
 //! - JSON that ends behind a colon of the outermost object, and nesting deeper than 512 levels;
 //! - floats in hexadecimal, and times with a comma, which no release ever wrote;
-//! - `--extract` with an index into a map or of a comment, of which sops prints its own structure.
+//! - `--extract` with an index into a map or of a comment, of which sops prints its own structure;
+//! - YAML with a sealed comment that holds a character YAML cannot: what sops writes then is read by nothing, sops included.
 //!
 //! Read otherwise: an encrypted comment opens although its indentation made it one of an inner container. Below 3.3.0, every key with a broken AWS KMS context is tried with the contexts of that time, not the
 //! first alone, nothing is encrypted anew, and no notice goes to standard output. Of key groups no more are asked for
 //! than the threshold says. Printed otherwise: YAML texts that sops cannot read back (one of several lines that starts with
-//! a tab or, in a list, with a line break; U+2028 and U+2029), and comments that make the INI library panic.
+//! a tab or, in a list, with a line break; U+2028 and U+2029), comments with other line breaks than `\n`, and comments that
+//! make the INI library panic.
 //!
 //! # Where releases of sops differ
 //!
