@@ -10,6 +10,7 @@ use crate::discovery::{Kinds, Resource, Scope};
 use crate::error::{ApplyError, Subject};
 use crate::inventory::PART_OF;
 use crate::order::{Stage, is_crd, is_namespace};
+use crate::rollout::{self, References};
 
 /// Where an object goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) struct Address {
     pub(crate) resource: Resource,
     /// Identity with the namespace that the object really goes to.
     pub(crate) object: ObjectRef,
+    /// What it is rolled out for when it changes; `None` for all but such workloads.
+    pub(crate) references: Option<References>,
 }
 
 impl Address {
@@ -174,6 +177,7 @@ pub(crate) fn address(
             namespace,
             ..reference.clone()
         },
+        references: None,
     })
 }
 
@@ -207,7 +211,7 @@ pub(crate) fn has_control(metadata: &Value, name: &str, value: &str) -> bool {
         .any(|text| text.eq_ignore_ascii_case(value))
 }
 
-/// What the server is sent: the object with its namespace and its owner's labels, plaintext included.
+/// What the server is sent: the object with its namespace, its owner's labels, and what identifies its references, plaintext included.
 pub(crate) fn body(
     object: &Object,
     address: &Address,
@@ -234,6 +238,9 @@ pub(crate) fn body(
             metadata["labels"] = json!({});
         }
         metadata["labels"][key] = json!(value);
+    }
+    if let Some(references) = &address.references {
+        rollout::annotate(&mut body, references);
     }
     body
 }

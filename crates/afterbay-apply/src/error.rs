@@ -262,6 +262,14 @@ pub enum ApplyError {
         /// The server's words.
         problem: String,
     },
+    /// The key of the fingerprints by which workloads are rolled out cannot be read or stored.
+    #[error("the key by which workloads are rolled out, Secret {secret}: {problem}")]
+    RolloutKey {
+        /// The Secret, as `namespace/name`.
+        secret: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// Two objects of the revision are one in the cluster.
     #[error("{subject}: is in the revision twice, also as {other}")]
     Twice {
@@ -325,7 +333,8 @@ impl ApplyError {
             | Self::InventoryChanged { .. }
             | Self::NeedsConsent { .. }
             | Self::ForeignInventory { .. }
-            | Self::Inventory { .. } => None,
+            | Self::Inventory { .. }
+            | Self::RolloutKey { .. } => None,
         }
     }
 
@@ -378,6 +387,9 @@ impl ApplyError {
             }
             Self::Inventory { .. } => {
                 "this identity needs get, create, update and delete on the inventory's kind in its namespace"
+            }
+            Self::RolloutKey { .. } => {
+                "this identity needs get and create on Secrets in that namespace; or do without, with --rollout-on-change=never"
             }
             Self::Twice { .. } => "keep one of them, or give them different namespaces",
             Self::NotObserved { .. } => "observe the set that is planned",

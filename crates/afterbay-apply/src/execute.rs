@@ -20,6 +20,7 @@ use crate::live::Verdict;
 use crate::order::Stage;
 use crate::plan::{ApplyPlan, Fate, Step, awaited_failure};
 use crate::report::{Action, ApplyReport, ObjectReport};
+use crate::rollout::Workloads;
 use crate::{FailurePolicy, Mode, wait};
 
 /// What happens while a plan is carried out.
@@ -233,6 +234,11 @@ impl Run {
                     return errors;
                 }
             }
+            if stage == Stage::Rest
+                && let Err(error) = self.keep_rollout_key(client).await
+            {
+                return vec![error];
+            }
             let errors = self.write_stage(client, stage, events).await;
             let errors = self.let_pass(errors);
             if !errors.is_empty() {
@@ -252,6 +258,33 @@ impl Run {
             events,
         )
         .await
+    }
+
+    /// Stores the key by which workloads are rolled out, if one of them is to be written. Where another run stored its own meanwhile, what
+    /// identifies references is made again with that.
+    async fn keep_rollout_key(&mut self, client: &Client) -> Result<(), ApplyError> {
+        let ApplyPlan {
+            set,
+            steps,
+            options,
+            rollout,
+            ..
+        } = &mut self.plan;
+        let is_needed = |step: &Step| step.address.references.is_some() && step.verdict.is_write();
+        let Some(key) = rollout.as_mut().filter(|_| steps.iter().any(is_needed)) else {
+            return Ok(());
+        };
+        if key.store(client).await? {
+            let placed: Vec<_> = steps
+                .iter()
+                .map(|step| (&set.objects()[step.object], Some(&step.address)))
+                .collect();
+            let again = Workloads::of(&placed, options).references(&placed, &key.key);
+            for (index, references) in again {
+                steps[index].address.references = Some(references);
+            }
+        }
+        Ok(())
     }
 
     /// Keeps errors of single objects for the end, where the policy says so, and returns the others. What waits for an

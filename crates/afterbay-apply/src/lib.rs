@@ -49,6 +49,7 @@ mod options;
 mod order;
 mod plan;
 mod report;
+mod rollout;
 mod schema;
 #[cfg(test)]
 mod scripted;
@@ -75,3 +76,4 @@ pub use plan::{
     ApplyPlan, Guard, NotAPlan, Outline, Planned, PlannedObject, PlannedStage, SaveOptions, SavedPlan, plan,
 };
 pub use report::{Action, ApplyReport, Counts, ObjectReport};
+pub use rollout::RolloutOnChange;

@@ -10,6 +10,7 @@ use crate::desired::Address;
 use crate::discovery::Resource;
 use crate::error::{ApplyError, Subject};
 use crate::inventory::Key;
+use crate::rollout::RolloutKey;
 
 /// The server's judgement of every object of a set, and the state of what left it. Holds no values, unless
 /// [`crate::Detail::Objects`] was asked for.
@@ -18,6 +19,8 @@ pub struct Live {
     /// What the inventory has and the set has not.
     pub(crate) members: BTreeMap<Key, Member>,
     pub(crate) warnings: Vec<String>,
+    /// The key by which workloads of the set are rolled out; `None` where there are none.
+    pub(crate) rollout: Option<RolloutKey>,
 }
 
 /// One object of the set.

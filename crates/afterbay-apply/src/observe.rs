@@ -29,6 +29,7 @@ use crate::error::{self, ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Inventory, Key};
 use crate::live::{Evidence, Finding, Live, Member, Verdict};
 use crate::order::{Stage, is_cluster_role};
+use crate::rollout::{RolloutKey, Workloads};
 use crate::schema;
 use crate::{ApplyOptions, UnknownFields};
 
@@ -55,6 +56,8 @@ pub async fn observe(
         .map(|object| Draft::new(object, &kinds, &definitions, namespace))
         .collect();
 
+    let mut warnings = Vec::new();
+    let rollout = refer(client, &mut drafts, inventory, options, namespace, &mut warnings).await?;
     let mut live =
         live_objects::fetch(client, &kinds, &addresses(&drafts), inventory, options, scrubber).await?;
     let judge = Judge {
@@ -64,7 +67,6 @@ pub async fn observe(
         part_of: inventory.id(),
         recreates: true,
     };
-    let mut warnings = Vec::new();
 
     // Definitions first: what they bring decides what the server can judge of the rest.
     let (first, rest): (Vec<usize>, Vec<usize>) =
@@ -107,7 +109,39 @@ pub async fn observe(
         findings: drafts.into_iter().filter_map(Draft::finish).collect(),
         members,
         warnings,
+        rollout,
     })
+}
+
+/// Notes what the workloads of the set refer to, under the key of the cluster.
+async fn refer(
+    client: &Client,
+    drafts: &mut [Draft<'_>],
+    inventory: &Inventory,
+    options: &ApplyOptions,
+    namespace: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Option<RolloutKey>, ApplyErrors> {
+    let placed: Vec<_> = drafts
+        .iter()
+        .map(|draft| (draft.object, draft.address.as_ref()))
+        .collect();
+    let workloads = Workloads::of(&placed, options);
+    warnings.extend_from_slice(&workloads.warnings);
+    if workloads.is_empty() {
+        return Ok(None);
+    }
+    let home = inventory
+        .state()
+        .map_or(namespace, |state| state.parent.namespace());
+    let key = RolloutKey::read(client, home).await?;
+    warnings.extend(key.note());
+    for (index, references) in workloads.references(&placed, &key.key) {
+        if let Some(address) = &mut drafts[index].address {
+            address.references = Some(references);
+        }
+    }
+    Ok(Some(key))
 }
 
 /// The state of everything that the inventory has, for deleting all of it.

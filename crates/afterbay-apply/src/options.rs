@@ -5,6 +5,8 @@ use std::fmt;
 use afterbay_manifest::Gvk;
 use serde::{Deserialize, Serialize};
 
+use crate::RolloutOnChange;
+
 /// The field manager when nobody names another.
 pub const FIELD_MANAGER: &str = "afterbay";
 
@@ -43,6 +45,8 @@ pub struct ApplyOptions {
     pub force: Force,
     /// What one refused object means for the others.
     pub failures: FailurePolicy,
+    /// Which workloads are rolled out when what they refer to changes.
+    pub rollout: RolloutOnChange,
     /// What a plan keeps of what was observed.
     pub detail: Detail,
 }
@@ -182,6 +186,7 @@ impl Default for ApplyOptions {
             guards: Guards::default(),
             force: Force::Refuse,
             failures: FailurePolicy::Atomic,
+            rollout: RolloutOnChange::Annotated,
             detail: Detail::Verdicts,
         }
     }

@@ -17,6 +17,7 @@ use crate::error::{ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Entry, Inventory, Key, State};
 use crate::live::{Evidence, Finding, Live, Verdict};
 use crate::order::{self, Stage};
+use crate::rollout::RolloutKey;
 use crate::{ApplyOptions, FailurePolicy, Mode};
 
 pub(crate) use failures::awaited_failure;
@@ -40,6 +41,8 @@ pub struct ApplyPlan {
     pub(crate) state: Option<State>,
     pub(crate) options: ApplyOptions,
     pub(crate) warnings: Vec<String>,
+    /// The key by which workloads are rolled out; `None` where there are none.
+    pub(crate) rollout: Option<RolloutKey>,
 }
 
 /// One object of the set.
@@ -64,6 +67,7 @@ pub fn plan(
         findings,
         members,
         warnings,
+        rollout,
     } = live;
     let mut errors = unobserved(&set, &findings);
     let mut steps = Vec::new();
@@ -102,6 +106,7 @@ pub fn plan(
         state: inventory.state().cloned(),
         options: options.clone(),
         warnings,
+        rollout,
     };
     plan.hold_back();
     Ok(plan)

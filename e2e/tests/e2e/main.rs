@@ -30,6 +30,7 @@ mod large_inventory_is_split;
 mod leaves_no_core_and_no_readable_memory;
 mod locks_the_inventory;
 mod normalize_equals_the_server;
+mod nothing_to_guess_a_secret_by;
 mod opened_values_stay_where_they_may;
 mod pipes_equal_composed;
 mod plan_is_applied_as_it_was_saved;
@@ -46,6 +47,7 @@ mod refuses_tampered_mac;
 mod refuses_tampered_value;
 mod refuses_what_the_server_refuses;
 mod reports_conflicts;
+mod rolls_out_what_reads_a_changed_secret;
 mod runs_without_git_or_ssh;
 mod secrets_have_to_be_sealed;
 mod string_data_keys_that_leave_git_leave_the_cluster;
@@ -116,6 +118,10 @@ const CASES: &[Case] = &[
     ("locks_the_inventory", locks_the_inventory::run),
     ("normalize_equals_the_server", normalize_equals_the_server::run),
     (
+        "nothing_to_guess_a_secret_by",
+        nothing_to_guess_a_secret_by::run,
+    ),
+    (
         "opened_values_stay_where_they_may",
         opened_values_stay_where_they_may::run,
     ),
@@ -139,6 +145,10 @@ const CASES: &[Case] = &[
         refuses_what_the_server_refuses::run,
     ),
     ("reports_conflicts", reports_conflicts::run),
+    (
+        "rolls_out_what_reads_a_changed_secret",
+        rolls_out_what_reads_a_changed_secret::run,
+    ),
     ("runs_without_git_or_ssh", runs_without_git_or_ssh::run),
     ("secrets_have_to_be_sealed", secrets_have_to_be_sealed::run),
     (

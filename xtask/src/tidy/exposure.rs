@@ -22,6 +22,14 @@ const ALLOWED: &[(&str, &str)] = &[
         "the schema check of a custom resource, which names paths only",
     ),
     (
+        "crates/afterbay-apply/src/rollout.rs",
+        "what a workload refers to, on its way into an HMAC",
+    ),
+    (
+        "crates/afterbay-apply/src/rollout/key.rs",
+        "the key of that HMAC, for the Secret that keeps it",
+    ),
+    (
         "crates/afterbay-decrypt/src/eyaml/envelope.rs",
         "the content key of an envelope",
     ),

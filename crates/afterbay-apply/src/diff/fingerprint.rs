@@ -38,6 +38,16 @@ impl FingerprintKey {
         self.digest(b"content", bytes)
     }
 
+    /// What identifies what a workload refers to.
+    pub(crate) fn references(&self, bytes: &[u8]) -> [u8; 32] {
+        self.digest(b"references", bytes)
+    }
+
+    /// The key itself, for the Secret that keeps it.
+    pub(crate) fn expose_key(&self) -> &[u8] {
+        self.0.expose_bytes()
+    }
+
     /// What it is for goes in first, so that a fingerprint for one purpose says nothing about another.
     fn digest(&self, purpose: &[u8], bytes: &[u8]) -> [u8; 32] {
         // HMAC takes keys of any length, so this cannot fail.

@@ -98,6 +98,7 @@ fn planned(set: NormalizedSet, live: Option<Value>, outcome: Option<Value>, verd
         findings: vec![finding],
         members: BTreeMap::new(),
         warnings: Vec::new(),
+        rollout: None,
     };
     plan(set, &Inventory::none(), live, &ApplyOptions::default())
         .ok()

@@ -124,6 +124,7 @@ fn planned(objects: &[Value], inventory: &Inventory, verdict: impl Fn(&ObjectRef
         findings: findings.collect(),
         members: members.collect(),
         warnings: Vec::new(),
+        rollout: None,
     };
     let options = ApplyOptions {
         prune: Prune::Delete,

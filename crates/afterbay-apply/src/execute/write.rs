@@ -9,11 +9,11 @@ use super::{ApplyEvent, Run, Written, recreate};
 use crate::FailurePolicy;
 use crate::client::Client;
 use crate::desired;
-use crate::error::{ApplyError, Quotes, refused};
+use crate::error::{ApplyError, Quotes, Subject, refused};
 use crate::live::Verdict;
 use crate::observe::{Effect, Judge, Judged};
 use crate::order::{Rank, Stage, is_namespace};
-use crate::plan::{ApplyPlan, Step};
+use crate::plan::{ApplyPlan, Step, awaited_failure};
 use crate::report::{Action, ObjectReport};
 
 fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
@@ -117,6 +117,11 @@ impl Run {
         let judge = &judge(client, plan);
         let mut errors = Vec::new();
         for steps in ranks.into_values() {
+            let failed: Vec<Subject> = errors.iter().filter_map(ApplyError::subject).cloned().collect();
+            let (steps, late): (Vec<_>, Vec<_>) = steps
+                .into_iter()
+                .partition(|(_, step)| awaited_failure(step, &failed).is_none());
+            errors.extend(late.iter().filter_map(|(_, step)| awaited_failure(step, &failed)));
             let mut writes = stream::iter(steps)
                 .map(async |(index, step)| (index, step, write(judge, plan, step).await))
                 .buffer_unordered(plan.options.concurrency.max(1));

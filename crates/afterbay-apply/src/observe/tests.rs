@@ -57,6 +57,7 @@ async fn judged_with(server: &Server, object: &Value, options: &ApplyOptions) ->
             namespace: Some("default".to_owned()),
             ..object.reference().clone()
         },
+        references: None,
     };
     let client = server.client(Duration::from_secs(20));
     assert_eq!(options.conflicts, Conflicts::Report);

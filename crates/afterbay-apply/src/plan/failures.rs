@@ -8,6 +8,7 @@ use super::{Fate, PruneStep, Step};
 use crate::error::{ApplyError, Subject};
 use crate::inventory::Key;
 use crate::live::Verdict;
+use crate::rollout;
 
 /// Takes the steps out that wait for something refused, and returns the refusals with theirs.
 pub(super) fn with_dependents(mut refused: Vec<ApplyError>, steps: &mut Vec<Step>) -> Vec<ApplyError> {
@@ -29,6 +30,12 @@ pub(super) fn with_dependents(mut refused: Vec<ApplyError>, steps: &mut Vec<Step
 
 /// The error of a step that waits for one of these.
 pub(crate) fn awaited_failure(step: &Step, failed: &[Subject]) -> Option<ApplyError> {
+    if let Some(awaited) = failed_source(step, failed) {
+        return Some(ApplyError::AwaitedFailed {
+            subject: Box::new(step.subject.clone()),
+            awaited: awaited.to_string(),
+        });
+    }
     let Verdict::Deferred { waits_for } = &step.verdict else {
         return None;
     };
@@ -41,6 +48,14 @@ pub(crate) fn awaited_failure(step: &Step, failed: &[Subject]) -> Option<ApplyEr
         subject: Box::new(step.subject.clone()),
         awaited: awaited.to_string(),
     })
+}
+
+/// What a workload would be rolled out for and did not come. Rolled out now, it would read the old content and never be rolled out for the
+/// new one.
+fn failed_source<'a>(step: &'a Step, failed: &[Subject]) -> Option<&'a ObjectRef> {
+    let references = step.address.references.as_ref()?;
+    step.verdict.is_write().then_some(())?;
+    rollout::awaited(references, failed)
 }
 
 /// With something refused nothing is deleted, and what was refused has not left the revision.

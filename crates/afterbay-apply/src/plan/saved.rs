@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{ApplyPlan, Outline, Planned, PlannedObject, Step};
-use crate::desired;
+use crate::desired::{self, Address};
 use crate::diff::{FingerprintKey, Marks, Mask, canonical, hex, is_identified_by_revision, skeleton};
 
 /// The version of the format.
@@ -79,7 +79,12 @@ impl ApplyPlan {
     fn content(&self, step: &Step, options: &SaveOptions<'_>) -> Option<String> {
         let object = &self.set.objects()[step.object];
         let part_of = self.state.as_ref().map(|state| state.parent.id());
-        let declared = desired::body(object, &step.address, part_of, self.options.owner.as_ref());
+        // What identifies its references follows from their content, and on first use its key is another in every run.
+        let address = Address {
+            references: None,
+            ..step.address.clone()
+        };
+        let declared = desired::body(object, &address, part_of, self.options.owner.as_ref());
         if let Some(key) = options.key {
             let digest = key.content(canonical(&declared).as_bytes());
             return Some(format!("hmac-sha256:{}", hex(&digest)));

@@ -104,6 +104,7 @@ fn live(
         findings: findings.collect(),
         members,
         warnings: Vec::new(),
+        rollout: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What may become of objects that are in the cluster already.
 
-use afterbay_apply::{ApplyOptions, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED};
+use afterbay_apply::{
+    ApplyOptions, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED, RolloutOnChange,
+};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,20 @@ pub(crate) struct LiveArguments {
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Failures::Atomic)]
     failure_policy: Failures,
 
+    /// Restart workloads when a Secret or ConfigMap of the revision that they refer to changes. Without a value: every Deployment,
+    /// `StatefulSet` and `DaemonSet` whose annotation `afterbay.dev/rollout-on-change` is not `false`
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHICH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = Rollout::Annotated,
+        default_missing_value = "all"
+    )]
+    #[serde(default)]
+    rollout_on_change: Rollout,
+
     /// The most that one run may prune, as a number of objects or a share of the inventory such as `20%`
     #[arg(long, value_name = "N|N%", value_parser = max_prune)]
     max_prune: Option<MaxPrune>,
@@ -54,6 +70,19 @@ enum Failures {
     PerResource,
 }
 
+/// Which workloads are restarted when what they refer to changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Rollout {
+    /// None
+    Never,
+    /// Those whose annotation `afterbay.dev/rollout-on-change` is `true`
+    #[default]
+    Annotated,
+    /// Those, and every Deployment, `StatefulSet` and `DaemonSet` whose annotation is not `false`
+    All,
+}
+
 /// Where a Pod finds the namespace it runs in.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -71,6 +100,11 @@ impl LiveArguments {
         options.failures = match self.failure_policy {
             Failures::Atomic => FailurePolicy::Atomic,
             Failures::PerResource => FailurePolicy::PerResource,
+        };
+        options.rollout = match self.rollout_on_change {
+            Rollout::Never => RolloutOnChange::Never,
+            Rollout::Annotated => RolloutOnChange::Annotated,
+            Rollout::All => RolloutOnChange::All,
         };
         options.guards = Guards {
             max_prune: self.max_prune,

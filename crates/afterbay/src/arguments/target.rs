@@ -98,7 +98,7 @@ pub(crate) struct Recorded {
 }
 
 /// The flags that a saved plan has, by clap's names.
-pub(crate) const RECORDED: [&str; 15] = [
+pub(crate) const RECORDED: [&str; 16] = [
     "reference",
     "path",
     "namespace",
@@ -112,6 +112,7 @@ pub(crate) const RECORDED: [&str; 15] = [
     "owner",
     "force",
     "failure_policy",
+    "rollout_on_change",
     "max_prune",
     "protect",
 ];
