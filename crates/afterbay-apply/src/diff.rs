@@ -77,6 +77,13 @@ impl Diff {
     pub fn has_changes(&self) -> bool {
         self.objects.iter().any(|object| object.object.action.is_change())
     }
+
+    /// Whether the server refuses an object.
+    pub fn has_refusals(&self) -> bool {
+        self.objects
+            .iter()
+            .any(|object| object.object.action == Planned::Refuse)
+    }
 }
 
 impl ApplyPlan {

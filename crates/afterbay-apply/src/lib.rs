@@ -69,8 +69,8 @@ pub use inventory::{
 pub use live::Live;
 pub use observe::observe;
 pub use options::{
-    ApplyOptions, Conflicts, Detail, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune, Mode, Owner,
-    PROTECTED, Prune, TAKEN_OVER, UnknownFields,
+    ApplyOptions, Conflicts, Detail, Existing, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune, Mode,
+    Owner, PROTECTED, Prune, TAKEN_OVER, UnknownFields,
 };
 pub use plan::{
     ApplyPlan, Guard, NotAPlan, Outline, Planned, PlannedObject, PlannedStage, SaveOptions, SavedPlan, plan,

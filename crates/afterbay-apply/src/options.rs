@@ -43,6 +43,8 @@ pub struct ApplyOptions {
     pub guards: Guards,
     /// What to do about objects that cannot be changed in place.
     pub force: Force,
+    /// Whether what exists is corrected.
+    pub existing: Existing,
     /// What one refused object means for the others.
     pub failures: FailurePolicy,
     /// Which workloads are rolled out when what they refer to changes.
@@ -58,6 +60,15 @@ pub enum Detail {
     Verdicts,
     /// The objects that change besides, as they are and as they would be: for a plan that is saved, and for a diff.
     Objects,
+}
+
+/// What becomes of objects that exist and are not as the revision says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// They are made so.
+    Correct,
+    /// They are left alone, as with Flux's `ssa: IfNotPresent` on each of them.
+    Leave,
 }
 
 /// What one refused object means for the others.
@@ -185,6 +196,7 @@ impl Default for ApplyOptions {
             owner: None,
             guards: Guards::default(),
             force: Force::Refuse,
+            existing: Existing::Correct,
             failures: FailurePolicy::Atomic,
             rollout: RolloutOnChange::Annotated,
             detail: Detail::Verdicts,

@@ -94,7 +94,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<Exit, Failure> {
     let result = runtime.block_on(async {
         let work = async {
             match command {
-                Command::Apply(command) => command.run(verbosity).await.map(done),
+                Command::Apply(command) => command.run(verbosity).await,
                 Command::Plan(command) => command.run(verbosity).await,
                 Command::Diff(command) => command.run(verbosity).await,
                 Command::Delete(command) => command.run(verbosity).await.map(done),

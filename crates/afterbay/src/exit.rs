@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     Apply = 15,
     /// Another run holds the inventory. Nothing was written.
     Locked = 16,
+    /// `apply --mode report`: the cluster is not as the revision says. Nothing was written.
+    Drift = 17,
     /// `decrypt FILE`: the store that is asked for cannot hold it (`codes.ErrorDumpingTree`).
     SopsStore = 4,
     /// `decrypt FILE`: a value cannot be opened (`codes.ErrorDecryptingTree`).
@@ -58,6 +60,7 @@ Exit codes:
    14  the cluster could not be reached or refused an object before the first write; nothing was written
    15  the cluster failed after the first write; what was done is printed, and nothing is pruned before all is written
    16  another run holds the inventory; nothing was written
+   17  with `--mode report`: the cluster is not as the revision says; nothing was written
   101  a bug in afterbay; what is in the cluster is unknown, run it again to converge
   130  interrupted
 

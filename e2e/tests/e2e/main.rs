@@ -47,6 +47,7 @@ mod refuses_tampered_mac;
 mod refuses_tampered_value;
 mod refuses_what_the_server_refuses;
 mod reports_conflicts;
+mod reports_drift_and_leaves_it;
 mod rolls_out_what_reads_a_changed_secret;
 mod runs_without_git_or_ssh;
 mod secrets_have_to_be_sealed;
@@ -145,6 +146,10 @@ const CASES: &[Case] = &[
         refuses_what_the_server_refuses::run,
     ),
     ("reports_conflicts", reports_conflicts::run),
+    (
+        "reports_drift_and_leaves_it",
+        reports_drift_and_leaves_it::run,
+    ),
     (
         "rolls_out_what_reads_a_changed_secret",
         rolls_out_what_reads_a_changed_secret::run,

@@ -12,7 +12,7 @@ use crate::discovery::write_query;
 use crate::error::{ApplyError, Quotes, Subject, Words, refused};
 use crate::inventory::PART_OF;
 use crate::live::{Evidence, Verdict};
-use crate::{ApplyOptions, Conflicts, Detail};
+use crate::{ApplyOptions, Conflicts, Detail, Existing};
 
 /// How often an object that changes under the hands of the judge is looked at again.
 const LOOKS: usize = 3;
@@ -187,7 +187,11 @@ impl Judge<'_> {
         live: &Value,
     ) -> Result<Option<Judged>, ApplyError> {
         self.refuse_other_owner(subject, live)?;
-        let reason = ignored(&live["metadata"]).or_else(|| once_only(&desired["metadata"]));
+        let left = (self.options.existing == Existing::Leave)
+            .then(|| "it exists, and nothing that exists is corrected".to_owned());
+        let reason = ignored(&live["metadata"])
+            .or_else(|| once_only(&desired["metadata"]))
+            .or(left);
         Ok(reason.map(|reason| skip(Some(live), reason)))
     }
 

@@ -1,7 +1,7 @@
 //! What may become of objects that are in the cluster already.
 
 use afterbay_apply::{
-    ApplyOptions, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED, RolloutOnChange,
+    ApplyOptions, Existing, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED, RolloutOnChange,
 };
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,11 @@ pub(crate) struct LiveArguments {
     /// What an object that the server refuses means for the others
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Failures::Atomic)]
     failure_policy: Failures,
+
+    /// What is done about objects that are not as the revision says
+    #[arg(long, value_enum, default_value_t = Drift::Enforce)]
+    #[serde(default)]
+    mode: Drift,
 
     /// Restart workloads when a Secret or ConfigMap of the revision that they refer to changes. Without a value: every Deployment,
     /// `StatefulSet` and `DaemonSet` whose annotation `afterbay.dev/rollout-on-change` is not `false`
@@ -70,6 +75,19 @@ enum Failures {
     PerResource,
 }
 
+/// What is done about objects that are not as the revision says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Drift {
+    /// They are made so
+    #[default]
+    Enforce,
+    /// They are shown as `afterbay diff` shows them, and nothing is written; `apply` then ends with 17
+    Report,
+    /// What is missing is created, what exists is left alone
+    Once,
+}
+
 /// Which workloads are restarted when what they refer to changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +105,11 @@ enum Rollout {
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 impl LiveArguments {
+    /// Whether what is not as the revision says is only shown.
+    pub(crate) fn only_reports(&self) -> bool {
+        self.mode == Drift::Report
+    }
+
     /// The options with what these flags say.
     pub(crate) fn decide(&self, mut options: ApplyOptions) -> ApplyOptions {
         if self.no_take_over {
@@ -101,6 +124,9 @@ impl LiveArguments {
             Failures::Atomic => FailurePolicy::Atomic,
             Failures::PerResource => FailurePolicy::PerResource,
         };
+        if self.mode == Drift::Once {
+            options.existing = Existing::Leave;
+        }
         options.rollout = match self.rollout_on_change {
             Rollout::Never => RolloutOnChange::Never,
             Rollout::Annotated => RolloutOnChange::Annotated,

@@ -98,7 +98,7 @@ pub(crate) struct Recorded {
 }
 
 /// The flags that a saved plan has, by clap's names.
-pub(crate) const RECORDED: [&str; 16] = [
+pub(crate) const RECORDED: [&str; 17] = [
     "reference",
     "path",
     "namespace",
@@ -113,6 +113,7 @@ pub(crate) const RECORDED: [&str; 16] = [
     "force",
     "failure_policy",
     "rollout_on_change",
+    "mode",
     "max_prune",
     "protect",
 ];
@@ -151,6 +152,11 @@ impl TargetArguments {
         self.field_manager = recorded.field_manager;
         self.live = recorded.live;
         self.live.consent = consent;
+    }
+
+    /// Whether what is not as the revision says is only shown.
+    pub(crate) fn only_reports(&self) -> bool {
+        self.live.only_reports()
     }
 
     /// Whether values come from beside the revision, so that its commit does not say what they are.

@@ -1,18 +1,22 @@
 //! `afterbay apply`.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use afterbay_apply::{ApplyReport, Detail, Mode};
+use afterbay_apply::{ApplyPlan, ApplyReport, Client, Detail, DiffOptions, Mode};
 use afterbay_keys::KeyRing;
 use afterbay_normalize::NormalizedSet;
 use afterbay_pipeline::{Destination, RunReport, StageEvent};
+use anyhow::Context as _;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::arguments::{RECORDED, TargetArguments};
+use crate::commands::diff::Color;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::fingerprint_key;
-use crate::output::{self, Format};
+use crate::marks::Marks;
+use crate::output::{self, DiffFormat, Format};
 use crate::progress::{Progress, Verbosity};
 use crate::saved_plan::Document;
 
@@ -34,6 +38,10 @@ pub(crate) struct Apply {
     #[arg(long, value_name = "FILE", requires = "plan")]
     fingerprint_key_file: Option<PathBuf>,
 
+    /// With `--mode report`: place whose values are not shown, as `Kind:key.path` or `Kind.group:key.path` (can be repeated)
+    #[arg(long, value_name = "KIND:PATH")]
+    mask: Vec<String>,
+
     /// Report what would be done and write nothing
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "server")]
     dry_run: Option<DryRun>,
@@ -51,10 +59,13 @@ enum DryRun {
 }
 
 impl Apply {
-    pub(crate) async fn run(mut self, verbosity: Verbosity) -> Result<(), Failure> {
+    pub(crate) async fn run(mut self, verbosity: Verbosity) -> Result<Exit, Failure> {
         let saved = self.recall()?;
         let ring = self.target.ring()?;
         let progress = Progress::new(verbosity);
+        if self.target.only_reports() {
+            return self.report(saved.as_ref(), &ring, &progress).await;
+        }
         let result = self.execute(saved.as_ref(), &ring, &progress).await;
         progress.finish();
         let notes = ring.notes();
@@ -70,7 +81,54 @@ impl Apply {
         output::warnings(&report.apply.warnings);
         let RunReport { decrypt, apply } = &report;
         output::report(decrypt, apply, &notes, self.output, &mut io::stdout().lock())?;
-        Ok(())
+        Ok(Exit::Success)
+    }
+
+    /// Shows what is not as the revision says, and leaves it so.
+    async fn report(
+        &self,
+        saved: Option<&Document>,
+        ring: &KeyRing,
+        progress: &Progress,
+    ) -> Result<Exit, Failure> {
+        let marks = Marks::parse(&self.mask).map_err(|error| Failure::other(Exit::Usage, &error))?;
+        let mut destination = self.target.destination(Mode::Write, Detail::Objects);
+        let planned = async {
+            let (_, set) = self.target.open(ring, progress, &mut destination).await?;
+            self.planned(saved, set, &destination, progress).await
+        };
+        let planned = planned.await;
+        progress.finish();
+        output::notes(&ring.notes());
+        let (_, plan) = planned?;
+        let diff = plan.diff(&DiffOptions {
+            key: &fingerprint_key::from_file_or_random(self.fingerprint_key_file.as_deref())?,
+            marks: &|gvk, path| marks.hide(gvk, path),
+        });
+        output::warnings(&diff.warnings);
+        let out = &mut io::stdout().lock();
+        match self.output {
+            Format::Table => {
+                let text = output::diff(&diff, DiffFormat::Text, Color::Auto.is_on())?;
+                out.write_all(text.as_bytes()).context("standard output")?;
+            }
+            format => {
+                let diff = serde_json::to_value(&diff).context("the drift")?;
+                output::value(&diff, format, out)?;
+            }
+        }
+        if diff.has_refusals() {
+            let failure = Failure::refused_objects();
+            return Err(Failure {
+                exit: Exit::Plan,
+                ..failure
+            });
+        }
+        Ok(if diff.has_changes() {
+            Exit::Drift
+        } else {
+            Exit::Success
+        })
     }
 
     /// Takes the flags of the saved plan over, if one is named.
@@ -103,14 +161,7 @@ impl Apply {
         };
         let mut destination = self.target.destination(mode, detail);
         let (decrypt, set) = self.target.open(ring, progress, &mut destination).await?;
-        let applied = if let Some(saved) = saved {
-            self.as_planned(saved, set, &destination, progress).await
-        } else {
-            let emit = &mut |event: StageEvent| progress.show(&event);
-            let applied = afterbay_pipeline::apply(set, &destination, emit).await;
-            applied.map_err(Failure::from)
-        };
-        match applied {
+        match self.plan_and_execute(saved, set, &destination, progress).await {
             Ok(apply) => Ok(RunReport { decrypt, apply }),
             Err(failure) => Err(Failure {
                 decrypt: Some(Box::new(decrypt)),
@@ -119,23 +170,33 @@ impl Apply {
         }
     }
 
-    /// Plans anew, and goes on if that comes to the same.
-    async fn as_planned(
+    /// Plans, and compares that with the saved plan, if one is named.
+    async fn planned(
         &self,
-        saved: &Document,
+        saved: Option<&Document>,
+        set: NormalizedSet,
+        destination: &Destination,
+        progress: &Progress,
+    ) -> Result<(Client, ApplyPlan), Failure> {
+        let key = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
+        let emit = &mut |event: StageEvent| progress.show(&event);
+        let (client, plan) = afterbay_pipeline::plan(set, destination, emit).await?;
+        if let Some(saved) = saved {
+            let has_values_beside = self.target.has_values_beside();
+            saved.check(&plan, client.server(), key.as_ref(), has_values_beside)?;
+        }
+        Ok((client, plan))
+    }
+
+    async fn plan_and_execute(
+        &self,
+        saved: Option<&Document>,
         set: NormalizedSet,
         destination: &Destination,
         progress: &Progress,
     ) -> Result<ApplyReport, Failure> {
-        let key = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
+        let (client, plan) = self.planned(saved, set, destination, progress).await?;
         let emit = &mut |event: StageEvent| progress.show(&event);
-        let (client, plan) = afterbay_pipeline::plan(set, destination, emit).await?;
-        saved.check(
-            &plan,
-            client.server(),
-            key.as_ref(),
-            self.target.has_values_beside(),
-        )?;
         Ok(afterbay_pipeline::execute(&client, plan, emit).await?)
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use afterbay_apply::{Detail, DiffOptions, Mode, Planned};
+use afterbay_apply::{Detail, DiffOptions, Mode};
 use afterbay_pipeline::StageEvent;
 use anyhow::Context as _;
 use clap::{ArgGroup, Args, ValueEnum};
@@ -47,7 +47,7 @@ pub(crate) struct Diff {
 
 /// When a text is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Everywhere
@@ -57,7 +57,8 @@ enum Color {
 }
 
 impl Color {
-    fn is_on(self) -> bool {
+    /// Whether standard output is written in color.
+    pub(crate) fn is_on(self) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
@@ -100,8 +101,7 @@ impl Diff {
         io::stdout()
             .write_all(text.as_bytes())
             .context("standard output")?;
-        let is_refused = |object: &afterbay_apply::ObjectDiff| object.object.action == Planned::Refuse;
-        if diff.objects.iter().any(is_refused) {
+        if diff.has_refusals() {
             return Err(Failure::refused_objects());
         }
         Ok(if diff.has_changes() {
