@@ -67,6 +67,7 @@ const SETS: &[Set] = &[
     ("render: substitution by Flux", merge::substitution),
     ("render: specifications by Flux", merge::specifications),
     ("normalize: by the API server", normalize),
+    ("apply: the schema of fields", merge::fields),
     ("demo: age", demo::age),
     ("demo: eyaml", demo::eyaml),
     ("demo: KMS", demo::kms),

@@ -6,7 +6,7 @@
 //! observe(&client, &set, …) ──► Live ┴─► plan (pure) ──► ApplyPlan ──► execute(&client) ──► ApplyReport
 //! ```
 //!
-//! Everything is decided in [`plan`] from what [`observe`] was told: the server's dry-run of every object,
+//! Everything is decided in [`plan`] from what [`observe`] was told: the server's dry-run of every object that may change,
 //! held against what is there. [`execute`] writes what differs, stage by stage, and prunes last; a plan
 //! without differences sends no write at all.
 //!
@@ -53,6 +53,7 @@ mod rollout;
 mod schema;
 #[cfg(test)]
 mod scripted;
+mod shape;
 mod wait;
 
 pub use client::{
@@ -69,8 +70,8 @@ pub use inventory::{
 pub use live::Live;
 pub use observe::observe;
 pub use options::{
-    ApplyOptions, Conflicts, Detail, Existing, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune, Mode,
-    Owner, PROTECTED, Prune, TAKEN_OVER, UnknownFields,
+    ApplyOptions, Check, Conflicts, Detail, Existing, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune,
+    Mode, Owner, PROTECTED, Prune, TAKEN_OVER, UnknownFields,
 };
 pub use plan::{
     ApplyPlan, Guard, NotAPlan, Outline, Planned, PlannedObject, PlannedStage, SaveOptions, SavedPlan, plan,

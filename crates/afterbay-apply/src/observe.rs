@@ -1,8 +1,8 @@
 //! Asks the server: what it serves, what is there, and what it would make of every object.
 //!
-//! The requests are in proportion to the set: two for discovery, one list per kind and namespace where
-//! members are expected, one dry-run per object, and one read for an object that exists but was in no
-//! list. An object that does not exist costs its dry-run only, because status 201 says so.
+//! The requests are in proportion to the change: two for discovery, one list per kind and namespace where members are
+//! expected, or one read per object where a list is not allowed or would not pay, and one dry-run per object that is not
+//! unchanged beyond doubt. An object that is not expected to exist costs its dry-run only, because status 201 says so.
 
 mod compare;
 mod judge;
@@ -10,7 +10,9 @@ mod live_objects;
 pub(crate) mod managed;
 mod members;
 mod recreate;
+mod shapes;
 mod take_over;
+mod unchanged;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +23,7 @@ use futures::stream;
 
 pub(crate) use judge::{Effect, Judge, Judged};
 pub(crate) use recreate::Creation;
+pub(crate) use shapes::Shapes;
 
 use crate::client::Client;
 use crate::desired::{self, Address, Definitions};
@@ -60,13 +63,15 @@ pub async fn observe(
     let rollout = refer(client, &mut drafts, inventory, options, namespace, &mut warnings).await?;
     let mut live =
         live_objects::fetch(client, &kinds, &addresses(&drafts), inventory, options, scrubber).await?;
-    let judge = Judge {
+    let mut judge = Judge {
         client,
         options,
         scrubber,
         part_of: inventory.id(),
         recreates: true,
+        shapes: Shapes::default(),
     };
+    warnings.extend(live.take_notes());
 
     // Definitions first: what they bring decides what the server can judge of the rest.
     let (first, rest): (Vec<usize>, Vec<usize>) =
@@ -78,6 +83,11 @@ pub async fn observe(
         judged(through, total);
     };
     judge_all(&judge, &mut drafts, &first, &mut live, &mut warnings, &mut next).await?;
+    judge.shapes = Shapes::of(&definitions, |crd| {
+        drafts
+            .iter()
+            .any(|draft| draft.object.reference() == crd && draft.is_unchanged())
+    });
     let pending = Pending::of(&drafts, &kinds, &definitions);
     let mut judged_now = Vec::new();
     for index in rest {
@@ -208,6 +218,10 @@ impl<'a> Draft<'a> {
             .is_some_and(|address| address.stage() == stage)
     }
 
+    fn is_unchanged(&self) -> bool {
+        matches!(self.verdict, Some(Ok(Verdict::Unchanged { .. })))
+    }
+
     fn finish(self) -> Option<Finding> {
         Some(Finding {
             subject: self.subject,
@@ -249,6 +263,7 @@ async fn judge_all(
         .collect();
     let mut answers = stream::iter(work)
         .map(async |(index, object, subject, address, known)| {
+            let known = known.and_then(|known| known.open());
             (index, judge.judge(object, &subject, &address, known).await)
         })
         .buffer_unordered(judge.options.concurrency.max(1));

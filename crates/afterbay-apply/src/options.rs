@@ -51,6 +51,17 @@ pub struct ApplyOptions {
     pub rollout: RolloutOnChange,
     /// What a plan keeps of what was observed.
     pub detail: Detail,
+    /// How objects that need no change are recognized.
+    pub check: Check,
+}
+
+/// How objects that need no change are recognized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// By the live object, where the fields that we own and their values leave no doubt; by the server's dry-run otherwise.
+    ManagedFields,
+    /// By the server's dry-run of every object. What its admission would change by now is seen only so.
+    Server,
 }
 
 /// What a plan keeps of what was observed.
@@ -181,7 +192,8 @@ impl Owner {
 }
 
 impl Default for ApplyOptions {
-    /// Reports conflicts, takes over from `kubectl`, prunes nothing, writes, refuses unknown fields, sixteen requests at once.
+    /// Reports conflicts, takes over from `kubectl`, prunes nothing, writes, refuses unknown fields, sixteen requests at once; what
+    /// is unchanged without doubt is not dry-run.
     fn default() -> Self {
         Self {
             field_manager: FIELD_MANAGER.to_owned(),
@@ -200,6 +212,7 @@ impl Default for ApplyOptions {
             failures: FailurePolicy::Atomic,
             rollout: RolloutOnChange::Annotated,
             detail: Detail::Verdicts,
+            check: Check::ManagedFields,
         }
     }
 }

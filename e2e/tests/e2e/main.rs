@@ -54,6 +54,7 @@ mod secrets_have_to_be_sealed;
 mod string_data_keys_that_leave_git_leave_the_cluster;
 mod survives_api_server_away_then_back;
 mod takes_over_from_kubectl;
+mod unchanged_as_the_server_says;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -118,10 +119,7 @@ const CASES: &[Case] = &[
     ),
     ("locks_the_inventory", locks_the_inventory::run),
     ("normalize_equals_the_server", normalize_equals_the_server::run),
-    (
-        "nothing_to_guess_a_secret_by",
-        nothing_to_guess_a_secret_by::run,
-    ),
+    ("nothing_to_guess_a_secret_by", nothing_to_guess_a_secret_by::run),
     (
         "opened_values_stay_where_they_may",
         opened_values_stay_where_they_may::run,
@@ -146,10 +144,7 @@ const CASES: &[Case] = &[
         refuses_what_the_server_refuses::run,
     ),
     ("reports_conflicts", reports_conflicts::run),
-    (
-        "reports_drift_and_leaves_it",
-        reports_drift_and_leaves_it::run,
-    ),
+    ("reports_drift_and_leaves_it", reports_drift_and_leaves_it::run),
     (
         "rolls_out_what_reads_a_changed_secret",
         rolls_out_what_reads_a_changed_secret::run,
@@ -164,6 +159,7 @@ const CASES: &[Case] = &[
         "survives_api_server_away_then_back",
         survives_api_server_away_then_back::run,
     ),
+    ("unchanged_as_the_server_says", unchanged_as_the_server_says::run),
 ];
 
 /// Scenarios that count what the server as a whole was asked.

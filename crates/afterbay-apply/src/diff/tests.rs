@@ -497,6 +497,7 @@ async fn what_a_verdict_was_made_from_is_kept_on_request() {
             scrubber: &Scrubber::default(),
             part_of: None,
             recreates: true,
+            shapes: crate::observe::Shapes::default(),
         };
         let object = scripted::object(0, &json);
         let address = desired::address(&object, &kinds(), &Definitions::default(), "shop").unwrap();

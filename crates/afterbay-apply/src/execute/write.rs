@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::desired;
 use crate::error::{ApplyError, Quotes, Subject, refused};
 use crate::live::Verdict;
-use crate::observe::{Effect, Judge, Judged};
+use crate::observe::{Effect, Judge, Judged, Shapes};
 use crate::order::{Rank, Stage, is_namespace};
 use crate::plan::{ApplyPlan, Step, awaited_failure};
 use crate::report::{Action, ObjectReport};
@@ -23,6 +23,7 @@ fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
         scrubber: plan.set.scrubber(),
         part_of: plan.state.as_ref().map(|state| state.parent.id()),
         recreates: false,
+        shapes: Shapes::default(),
     }
 }
 

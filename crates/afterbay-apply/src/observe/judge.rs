@@ -5,14 +5,15 @@ use serde_json::{Map, Value, json};
 
 use super::recreate::Creation;
 use super::take_over::is_among;
-use super::{compare, managed};
+use super::unchanged::{self, Declared};
+use super::{Shapes, compare, managed};
 use crate::client::{Client, Failure, Method, Request, Response, ServerText};
 use crate::desired::{self, Address, has_control};
 use crate::discovery::write_query;
 use crate::error::{ApplyError, Quotes, Subject, Words, refused};
 use crate::inventory::PART_OF;
 use crate::live::{Evidence, Verdict};
-use crate::{ApplyOptions, Conflicts, Detail, Existing};
+use crate::{ApplyOptions, Check, Conflicts, Detail, Existing};
 
 /// How often an object that changes under the hands of the judge is looked at again.
 const LOOKS: usize = 3;
@@ -26,6 +27,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) part_of: Option<&'a str>,
     /// Whether the verdict may be to delete an object and create it anew: before there is a plan, not while it is carried out.
     pub(crate) recreates: bool,
+    /// How the fields of custom resources merge.
+    pub(crate) shapes: Shapes<'a>,
 }
 
 /// A verdict, and what the server said besides.
@@ -59,7 +62,8 @@ impl Effect {
 }
 
 impl Judge<'_> {
-    /// Dry-runs the object and compares the outcome with the live one, which is read unless `known`.
+    /// Dry-runs the object and compares the outcome with the live one, which is read unless `known`. What is `known` to be
+    /// unchanged is not dry-run.
     pub(crate) async fn judge(
         &self,
         object: &Object,
@@ -72,6 +76,14 @@ impl Judge<'_> {
         let desired = desired::body(object, address, self.part_of, self.options.owner.as_ref());
         if let Some(reason) = ignored(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));
+        }
+        if let Some(live) = &known
+            && self.is_unchanged(subject, &desired, live)
+        {
+            return match self.hands_off(subject, &desired, live)? {
+                Some(judged) => Ok(judged),
+                None => Ok(as_it_should_be(live)),
+            };
         }
         let mut known = known;
         let mut looks = 0;
@@ -140,6 +152,27 @@ impl Judge<'_> {
                 judged.warnings.extend(self.warnings(subject, quotes, &response));
             }
             return Ok(judged);
+        }
+    }
+
+    /// Whether the live object leaves no doubt that the apply would change nothing.
+    fn is_unchanged(&self, subject: &Subject, desired: &Value, live: &Value) -> bool {
+        if self.options.check == Check::Server || !self.successor().predecessors(desired, live).is_empty() {
+            return false;
+        }
+        let gvk = &subject.object.gvk;
+        let declared = Declared {
+            gvk,
+            body: desired,
+            shape: self.shapes.get(gvk),
+            manager: &self.options.field_manager,
+        };
+        match unchanged::check(&declared, live) {
+            Ok(()) => true,
+            Err(doubt) => {
+                tracing::debug!(object = %subject.object, %doubt, "dry-run");
+                false
+            }
         }
     }
 
@@ -375,6 +408,14 @@ fn has_no_default(path: &str) -> bool {
 
 fn uid(live: &Value) -> String {
     live["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+}
+
+fn as_it_should_be(live: &Value) -> Judged {
+    Judged {
+        verdict: Verdict::Unchanged { uid: uid(live) },
+        warnings: Vec::new(),
+        evidence: None,
+    }
 }
 
 fn recreate(live: &Value, fields: &[String]) -> Judged {

@@ -44,7 +44,7 @@ pub(super) async fn observe(
             members.insert(key, unserved(kinds, &gvk.group));
             continue;
         };
-        match live.take(&key) {
+        match live.take(&key).and_then(|packed| packed.open()) {
             Some(object) => {
                 members.insert(
                     key,

@@ -67,6 +67,7 @@ async fn judged_with(server: &Server, object: &Value, options: &ApplyOptions) ->
         scrubber: &Scrubber::default(),
         part_of: Some("ours"),
         recreates: true,
+        shapes: Shapes::default(),
     };
     judge
         .judge(

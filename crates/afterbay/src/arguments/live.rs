@@ -1,7 +1,7 @@
 //! What may become of objects that are in the cluster already.
 
 use afterbay_apply::{
-    ApplyOptions, Existing, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED, RolloutOnChange,
+    ApplyOptions, Check, Existing, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED, RolloutOnChange,
 };
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,11 @@ pub(crate) struct LiveArguments {
     /// Delete and create anew what cannot be changed in place, provided that the server would create it
     #[arg(long)]
     force: bool,
+
+    /// How objects that need no change are recognized
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Recognized::ManagedFields)]
+    #[serde(default)]
+    check: Recognized,
 
     /// What an object that the server refuses means for the others
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Failures::Atomic)]
@@ -63,6 +68,17 @@ pub(crate) struct LiveArguments {
     #[arg(long, value_name = "PLAN")]
     #[serde(skip)]
     pub(crate) consent: Option<String>,
+}
+
+/// How objects that need no change are recognized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Recognized {
+    /// By the live object: the fields that we own and their values; what leaves a doubt is dry-run
+    #[default]
+    ManagedFields,
+    /// Every object is dry-run, so that what admission would change by now is seen too
+    Server,
 }
 
 /// What one refused object means for the others.
@@ -120,6 +136,10 @@ impl LiveArguments {
         if self.force {
             options.force = Force::Recreate;
         }
+        options.check = match self.check {
+            Recognized::ManagedFields => Check::ManagedFields,
+            Recognized::Server => Check::Server,
+        };
         options.failures = match self.failure_policy {
             Failures::Atomic => FailurePolicy::Atomic,
             Failures::PerResource => FailurePolicy::PerResource,

@@ -98,7 +98,7 @@ pub(crate) struct Recorded {
 }
 
 /// The flags that a saved plan has, by clap's names.
-pub(crate) const RECORDED: [&str; 17] = [
+pub(crate) const RECORDED: [&str; 18] = [
     "reference",
     "path",
     "namespace",
@@ -111,6 +111,7 @@ pub(crate) const RECORDED: [&str; 17] = [
     "no_take_over",
     "owner",
     "force",
+    "check",
     "failure_policy",
     "rollout_on_change",
     "mode",
