@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::flags::{Bench, BenchName};
+use crate::flags::{Bench, BenchName, BenchSet};
 use crate::shell::{check, root, target};
 
 pub(crate) use measure::child as measure;
@@ -54,12 +54,19 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
     // What is unchanged has been applied before, so both are always run; the name says which is shown.
     if !matches!(flags.name, Some(BenchName::Decrypt | BenchName::Render)) {
         let only = match flags.name {
-            Some(BenchName::ApplyCold) => Some(apply::COLD_NAME),
-            Some(BenchName::ApplyUnchanged) => Some(apply::UNCHANGED_NAME),
+            Some(BenchName::ApplyCold) => Some("apply-cold-1000"),
+            Some(BenchName::ApplyUnchanged) => Some("apply-unchanged-1000"),
             _ => None,
         };
-        let applied = apply::run()?.into_iter();
-        figures.extend(applied.filter(|figure| only.is_none_or(|only| figure.name == only)));
+        let sets = match (only, &flags.sets[..]) {
+            (Some(_), _) => &[BenchSet::Secrets1000][..],
+            (None, []) => &BenchSet::ALL,
+            (None, sets) => sets,
+        };
+        for set in sets {
+            let applied = apply::run(*set)?.into_iter();
+            figures.extend(applied.filter(|figure| only.is_none_or(|only| figure.name == only)));
+        }
     }
     if flags.json {
         for figure in &figures {

@@ -52,6 +52,10 @@ pub(crate) struct Bench {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// What `apply` applies (can be repeated; default: all)
+    #[arg(long = "set", value_enum, value_name = "SET")]
+    pub(crate) sets: Vec<BenchSet>,
+
     /// Run peers that take minutes as well: kustomize on 5,000 objects
     #[arg(long)]
     pub(crate) slow_peers: bool,
@@ -61,9 +65,9 @@ pub(crate) struct Bench {
 pub(crate) enum BenchName {
     /// Opening 1,000 sealed Secrets, one file, a file of 5,000 keys, and files behind a slow KMS
     Decrypt,
-    /// Applying 1,000 sealed Secrets, cold and unchanged
+    /// Applying sealed Secrets and a mixed set: for the first time, one changed, unchanged
     Apply,
-    /// Applying them for the first time
+    /// Applying 1,000 Secrets for the first time
     #[value(name = "apply-cold-1000")]
     ApplyCold,
     /// Applying them again with nothing changed
@@ -71,6 +75,41 @@ pub(crate) enum BenchName {
     ApplyUnchanged,
     /// Building 1 to 5,000 objects, definitions of 3 MB, and eight builds at once
     Render,
+}
+
+/// What the benchmark applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchSet {
+    /// 100 sealed Secrets
+    #[value(name = "100")]
+    Secrets100,
+    /// 1,000 sealed Secrets
+    #[value(name = "1000")]
+    Secrets1000,
+    /// 5,000 sealed Secrets
+    #[value(name = "5000")]
+    Secrets5000,
+    /// 1,000 objects, a third each Deployments, ConfigMaps and Secrets, none sealed
+    Mixed,
+}
+
+impl BenchSet {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Secrets100,
+        Self::Secrets1000,
+        Self::Secrets5000,
+        Self::Mixed,
+    ];
+
+    /// As the name of a benchmark has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Secrets100 => "100",
+            Self::Secrets1000 => "1000",
+            Self::Secrets5000 => "5000",
+            Self::Mixed => "mixed-1000",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The input: 1,000 Secrets in a repository, sealed by the real sops.
+//! The input: Secrets in a repository, 1,000 unless another number is asked for, sealed by the real sops.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
@@ -19,7 +19,9 @@ pub(super) const COUNT: u32 = 1000;
 pub(super) const NAMESPACE: &str = "bench";
 
 /// What the input is made of; another text makes another input.
-const RECIPE: &str = "1000 Secrets, 4 values, age, encrypted_regex, kustomization with namespace; 1";
+fn recipe(count: u32) -> String {
+    format!("{count} Secrets, 4 values, age, encrypted_regex, kustomization with namespace; 1")
+}
 
 /// A repository with the sealed Secrets.
 pub(super) struct Input {
@@ -32,9 +34,14 @@ pub(super) struct Input {
 impl Input {
     /// Makes it, or takes what an earlier run made.
     pub(super) fn get() -> anyhow::Result<Self> {
+        Self::of(COUNT)
+    }
+
+    /// The same with so many Secrets.
+    pub(super) fn of(count: u32) -> anyhow::Result<Self> {
         tools::ensure(&["sops", "age-keygen"])?;
         let mut hasher = DefaultHasher::new();
-        RECIPE.hash(&mut hasher);
+        recipe(count).hash(&mut hasher);
         fs::read(root().join("e2e/tools/sops/go.sum"))?.hash(&mut hasher);
         let folder = super::folder().join(format!("input-{:016x}", hasher.finish()));
         let input = Self {
@@ -44,7 +51,7 @@ impl Input {
         let stamp = folder.join(".complete");
         if !stamp.is_file() {
             super::emptied(&folder)?;
-            input.make()?;
+            input.make(count)?;
             fs::write(stamp, "")?;
         }
         Ok(input)
@@ -55,21 +62,29 @@ impl Input {
         self.repository.join("secrets/sealed")
     }
 
-    fn make(&self) -> anyhow::Result<()> {
-        eprintln!("sealing {COUNT} Secrets with sops (kept for later runs)");
+    fn make(&self, count: u32) -> anyhow::Result<()> {
+        eprintln!("sealing {count} Secrets with sops (kept for later runs)");
         let keygen = tools::folder().join("age-keygen");
         let mut generate = Command::new(&keygen);
         check(generate.arg("-o").arg(&self.identity).stderr(Stdio::null()))?;
         let recipient = output(Command::new(&keygen).arg("-y").arg(&self.identity))?;
         fs::create_dir_all(self.secrets())?;
         let mut kustomization = format!("namespace: {NAMESPACE}\nresources:\n");
-        for number in 0..COUNT {
+        for number in 0..count {
             fs::write(self.secrets().join(file_name(number)), secret(number))?;
             writeln!(kustomization, "  - sealed/{}", file_name(number))?;
         }
         fs::write(self.repository.join("secrets/kustomization.yaml"), kustomization)?;
         each_file(&self.secrets(), |file| seal(file, recipient.trim()))?;
         commit(&self.repository)
+    }
+
+    /// Writes one of the Secrets anew, with another password.
+    pub(super) fn change_one(&self, file: &Path) -> anyhow::Result<()> {
+        let keygen = tools::folder().join("age-keygen");
+        let recipient = output(Command::new(keygen).arg("-y").arg(&self.identity))?;
+        fs::write(file, secret(0).replace("correct-horse", "wrong-horse"))?;
+        seal(file, recipient.trim())
     }
 }
 
@@ -95,24 +110,29 @@ pub(super) fn each_file(
 
 /// Makes a folder a repository with one commit on `main`.
 pub(super) fn commit(repository: &Path) -> anyhow::Result<()> {
-    for arguments in [
-        &["init", "--quiet", "--initial-branch", "main"][..],
-        &["add", "--all"],
-        &["commit", "--quiet", "--message", "input"],
-    ] {
-        let mut command = Command::new("git");
+    git(repository, &["init", "--quiet", "--initial-branch", "main"])?;
+    commit_all(repository)
+}
+
+/// Commits everything that a work tree has.
+pub(super) fn commit_all(repository: &Path) -> anyhow::Result<()> {
+    git(repository, &["add", "--all"])?;
+    git(repository, &["commit", "--quiet", "--message", "input"])
+}
+
+/// Runs `git` in a folder, with nobody's configuration.
+pub(super) fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new("git");
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
+    for role in ["AUTHOR", "COMMITTER"] {
         command
-            .args(arguments)
-            .current_dir(repository)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null");
-        for role in ["AUTHOR", "COMMITTER"] {
-            command
-                .env(format!("GIT_{role}_NAME"), "bench")
-                .env(format!("GIT_{role}_EMAIL"), "bench@example.com");
-        }
-        check(&mut command)?;
+            .env(format!("GIT_{role}_NAME"), "bench")
+            .env(format!("GIT_{role}_EMAIL"), "bench@example.com");
     }
-    Ok(())
+    check(&mut command)
 }
 
 /// The files of a folder in order.

@@ -10,14 +10,15 @@ use crate::tools;
 /// Requests so far by verb (`GET`, `APPLY`, `APPLY dry-run`, …).
 pub(super) type Requests = BTreeMap<String, f64>;
 
-/// What the servers themselves ask about all the time; nothing of it is in the input.
-const BACKGROUND: [&str; 10] = [
+/// What the servers themselves ask about, all the time or because of a Deployment; nothing of it is in the input.
+const BACKGROUND: [&str; 11] = [
     "endpoints",
     "endpointslices",
     "events",
     "flowschemas",
     "ipaddresses",
     "prioritylevelconfigurations",
+    "replicasets",
     "servicecidrs",
     "services",
     "serviceaccounts",
@@ -58,7 +59,9 @@ fn parse(metrics: &str) -> Requests {
             label("resource").unwrap_or_default(),
         );
         // The coordination leases of the servers are renewed under the group's name; the product has none there.
-        let background = BACKGROUND.contains(&resource) || resource == "leases" || verb == "WATCH";
+        let is_state = label(",subresource").unwrap_or_default() == "status";
+        let background =
+            BACKGROUND.contains(&resource) || resource == "leases" || verb == "WATCH" || is_state;
         let count = labels
             .rsplit(' ')
             .next()
@@ -88,6 +91,7 @@ mod tests {
             apiserver_request_total{code=\"404\",dry_run=\"\",resource=\"secrets\",verb=\"GET\"} 1\n\
             apiserver_request_total{code=\"200\",dry_run=\"All\",resource=\"secrets\",verb=\"APPLY\"} 1e+03\n\
             apiserver_request_total{code=\"200\",dry_run=\"\",resource=\"leases\",verb=\"PUT\"} 9\n\
+            apiserver_request_total{code=\"200\",dry_run=\"\",resource=\"deployments\",subresource=\"status\",verb=\"PUT\"} 9\n\
             apiserver_request_total{code=\"0\",dry_run=\"\",resource=\"secrets\",verb=\"WATCH\"} 9\n";
         let requests = between(&parse(before), &parse(after));
         let lines: Vec<_> = requests
