@@ -5,6 +5,7 @@ mod age;
 mod data_keys;
 mod demo;
 mod failures;
+mod health;
 mod merge;
 mod scope;
 mod tls;
@@ -68,6 +69,7 @@ const SETS: &[Set] = &[
     ("render: specifications by Flux", merge::specifications),
     ("normalize: by the API server", normalize),
     ("apply: the schema of fields", merge::fields),
+    ("health: by kstatus and Flux", health::verify),
     ("demo: age", demo::age),
     ("demo: eyaml", demo::eyaml),
     ("demo: KMS", demo::kms),

@@ -9,6 +9,7 @@ mod identity;
 mod request;
 mod retry;
 mod said;
+mod watch;
 mod wrote;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use identity::{ExecPlugins, Identity, KubeconfigSecret};
 pub(crate) use request::{Method, Request, Response, query_value, segment};
 pub(crate) use retry::{Cause, Failure, Status, is_bad_input};
 pub(crate) use said::ServerText;
+pub(crate) use watch::{Event, Watch};
 pub use wrote::Wrote;
 
 /// How to reach a cluster.
@@ -274,6 +276,11 @@ impl Client {
             .unwrap_or(Err(Failure::Slow { after: limit }))?;
         self.note_date(&response);
         Ok(response)
+    }
+
+    /// Opens a watch. The time for one answer is the time until it begins.
+    pub(crate) async fn watch(&self, request: &Request) -> Result<Watch, Failure> {
+        watch::open(self, request).await
     }
 
     /// The same connection with its count of writes started anew.

@@ -34,6 +34,7 @@ pub async fn delete(
         counts: Counts::default(),
         objects: Vec::new(),
         needs_consent: None,
+        health: Vec::new(),
         warnings: Vec::new(),
     };
     let Some(state) = inventory.state().filter(|_| inventory.exists()) else {
@@ -45,6 +46,7 @@ pub async fn delete(
             errors,
             report,
             wrote,
+            applied: false,
         })
     };
     // Whoever asks for all of it has been asked; only what this program itself is made of stays.

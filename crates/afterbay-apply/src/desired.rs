@@ -9,7 +9,7 @@ use crate::Owner;
 use crate::discovery::{Kinds, Resource, Scope};
 use crate::error::{ApplyError, Subject};
 use crate::inventory::PART_OF;
-use crate::order::{Stage, is_crd, is_namespace};
+use crate::order::{is_crd, is_namespace};
 use crate::rollout::{self, References};
 
 /// Where an object goes.
@@ -26,10 +26,6 @@ impl Address {
     pub(crate) fn path(&self) -> String {
         self.resource
             .object(self.object.namespace.as_deref(), &self.object.name)
-    }
-
-    pub(crate) fn stage(&self) -> Stage {
-        Stage::of(&self.object.gvk)
     }
 }
 

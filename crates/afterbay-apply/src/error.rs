@@ -1,15 +1,18 @@
 //! Why nothing, or not everything, was applied. Every text of the server was scrubbed before it came here.
 
+mod all;
 mod refusal;
 
 use std::fmt;
 use std::time::Duration;
 
-use afterbay_manifest::{Finding, ObjectRef, Origin};
+use afterbay_manifest::{ObjectRef, Origin};
 use thiserror::Error;
 
+use crate::health::HealthStatus;
 use crate::plan::Guard;
 
+pub use all::ApplyErrors;
 pub(crate) use refusal::{Quotes, Words, global, refused};
 
 /// The object an error is about, and where it was read.
@@ -207,6 +210,28 @@ pub enum ApplyError {
         /// What it waits for.
         state: String,
     },
+    /// An object that is waited for has failed.
+    #[error("{subject}: {status}: {message}")]
+    Unhealthy {
+        /// The object.
+        subject: Box<Subject>,
+        /// Its status.
+        status: HealthStatus,
+        /// Why.
+        message: String,
+    },
+    /// An object is not as it should be when the time for waiting is over.
+    #[error("{subject}: not current after {after:?}: {status}: {message}")]
+    NotCurrent {
+        /// The object.
+        subject: Box<Subject>,
+        /// How long it was waited for.
+        after: Duration,
+        /// Its last status.
+        status: HealthStatus,
+        /// Why.
+        message: String,
+    },
     /// Another run holds the inventory.
     #[error("inventory {inventory} is held by {holder} since {since}")]
     Busy {
@@ -320,6 +345,8 @@ impl ApplyError {
             | Self::OwnedByOther { subject, .. }
             | Self::OwnLabel { subject }
             | Self::NotReady { subject, .. }
+            | Self::Unhealthy { subject, .. }
+            | Self::NotCurrent { subject, .. }
             | Self::NotCreatedAnew { subject, .. }
             | Self::AwaitedFailed { subject, .. }
             | Self::Twice { subject, .. }
@@ -370,6 +397,12 @@ impl ApplyError {
             Self::OwnLabel { .. } => "remove the label from the object in the revision",
             Self::AwaitedFailed { .. } => "correct what it waits for, then run again",
             Self::NotCreatedAnew { .. } => "correct what is named above and run again: it is created then",
+            Self::Unhealthy { .. } => {
+                "look at the object and what runs for it in the cluster, then correct the revision"
+            }
+            Self::NotCurrent { .. } => {
+                "look at the object in the cluster, or allow more time with --wait-timeout or --timeout"
+            }
             Self::NotReady { .. } => "look at the object's conditions in the cluster, then run again",
             Self::Busy { .. } => "wait for the other run; what a dead run left expires by itself",
             Self::TakenOver { .. } | Self::InventoryChanged { .. } => {
@@ -412,89 +445,6 @@ impl ApplyError {
         )
     }
 }
-
-/// Everything that stands against applying, in a stable order and without repetition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplyErrors(Vec<ApplyError>);
-
-impl ApplyErrors {
-    /// Each of them as a person reads it.
-    pub fn findings(&self) -> Vec<Finding> {
-        let finding = |error: &ApplyError| Finding::of(error, Some(error.hint().to_owned()));
-        self.iter().map(finding).collect()
-    }
-
-    /// Whether another run holds or has changed the inventory. Only the Namespace that the inventory is in may
-    /// have been written before that.
-    pub fn is_locked(&self) -> bool {
-        self.iter().any(|error| {
-            matches!(
-                error,
-                ApplyError::Busy { .. } | ApplyError::InventoryChanged { .. }
-            )
-        })
-    }
-
-    /// The reasons: first what concerns no single object, then by file and object.
-    pub fn new(errors: impl IntoIterator<Item = ApplyError>) -> Self {
-        let mut errors: Vec<_> = errors.into_iter().collect();
-        errors.sort_by(|left, right| {
-            let place = |error: &ApplyError| {
-                error
-                    .subject()
-                    .map(|subject| (subject.origin.clone(), subject.object.clone()))
-            };
-            place(left).cmp(&place(right)).then_with(|| left.cmp(right))
-        });
-        errors.dedup();
-        Self(errors)
-    }
-
-    /// Each reason.
-    pub fn iter(&self) -> std::slice::Iter<'_, ApplyError> {
-        self.0.iter()
-    }
-
-    /// Number of reasons.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<ApplyError> for ApplyErrors {
-    fn from(error: ApplyError) -> Self {
-        Self(vec![error])
-    }
-}
-
-impl<'a> IntoIterator for &'a ApplyErrors {
-    type Item = &'a ApplyError;
-    type IntoIter = std::slice::Iter<'a, ApplyError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl fmt::Display for ApplyErrors {
-    /// One reason a line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            error.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ApplyErrors {}
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Carries a plan out: stage by stage, pruning last, the inventory around it.
 
 mod finish;
+mod health;
 mod prune;
 mod recreate;
 mod write;
@@ -15,11 +16,12 @@ pub(crate) use prune::{Pruned, prune};
 
 use crate::client::{Client, Wrote};
 use crate::error::{ApplyError, ApplyErrors, Subject};
+use crate::health::Health;
 use crate::inventory::{Renewal, Store};
 use crate::live::Verdict;
 use crate::order::Stage;
 use crate::plan::{ApplyPlan, Fate, Step, awaited_failure};
-use crate::report::{Action, ApplyReport, ObjectReport};
+use crate::report::{Action, ApplyReport, ObjectHealth, ObjectReport};
 use crate::rollout::Workloads;
 use crate::{FailurePolicy, Mode, wait};
 
@@ -41,15 +43,41 @@ pub enum ApplyEvent<'a> {
         /// What happened to it.
         object: &'a ObjectReport,
     },
+    /// All is written and pruned; so many objects are waited for.
+    Applied {
+        /// What was done.
+        summary: String,
+        /// Number of objects.
+        awaited: usize,
+    },
+    /// An object that is waited for is not as it was the last time.
+    Health {
+        /// The object, and how it is now.
+        object: &'a ObjectHealth,
+        /// How many of those that are waited for are as they should be.
+        current: usize,
+    },
 }
 
 impl ApplyEvent<'_> {
+    /// What is worth a line of its own: what was done before the waiting begins, and how an object is that is waited for.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let line = match self {
+            Self::Applied { summary, .. } => Some(summary.clone()),
+            Self::Health { object, .. } => Some(object.to_string()),
+            Self::Started { .. } | Self::Waiting { .. } | Self::Done { .. } => None,
+        };
+        line.into_iter()
+    }
+
     /// How many objects of how many are done after it, given how many were before.
     #[must_use]
     pub fn count(&self, (done, total): (usize, usize)) -> (usize, usize) {
         match self {
             Self::Started { writes } => (0, *writes),
             Self::Waiting { .. } => (done, total),
+            Self::Applied { awaited, .. } => (0, *awaited),
+            Self::Health { current, .. } => (*current, total),
             Self::Done { .. } => (done + 1, total),
         }
     }
@@ -65,6 +93,8 @@ pub struct ApplyFailure {
     pub report: ApplyReport,
     /// Whether anything was written at all, the inventory included.
     pub wrote: Wrote,
+    /// Whether everything was applied and pruned, so that only the objects' health is what is wrong.
+    pub applied: bool,
 }
 
 impl ApplyFailure {
@@ -95,13 +125,20 @@ pub async fn execute(
     if run.plan.options.mode == Mode::DryRun {
         return run.end(Vec::new(), client.wrote());
     }
-    let errors = run.plan.held_back();
+    let mut errors = run.plan.held_back();
+    let checked = match run.resolve_checks(client).await {
+        Ok(checked) => checked,
+        Err(more) => {
+            errors.extend(more);
+            Vec::new()
+        }
+    };
     if !errors.is_empty() {
         return Err(run.failure(errors, client.wrote()));
     }
     if !run.has_work() {
         let errors = run.record_only(client).await.err().into_iter().collect();
-        return run.end(errors, client.wrote());
+        return run.finish(client, errors, checked, events).await;
     }
     events(ApplyEvent::Started {
         writes: run.plan.writes(),
@@ -117,7 +154,7 @@ pub async fn execute(
             Err(error) => vec![error],
         },
     };
-    run.end(errors, client.wrote())
+    run.finish(client, errors, checked, events).await
 }
 
 /// Renews the hold on the inventory until it is lost. An outage does not end it: the writes wait until a
@@ -145,12 +182,18 @@ struct Run {
     /// What became of members that left, by index of the prune; `None` before pruning.
     pruned: Vec<Option<Pruned>>,
     warnings: Vec<String>,
+    /// How the objects are that were waited for.
+    health: Vec<ObjectHealth>,
+    /// Whether all of it was done, so that what is left is to wait.
+    applied: bool,
 }
 
 /// The outcome of a write.
 struct Written {
     action: Action,
     uid: Option<String>,
+    /// How it was by the answer.
+    health: Health,
 }
 
 impl Run {
@@ -169,6 +212,8 @@ impl Run {
             written: plan.steps.iter().map(|_| None).collect(),
             pruned: plan.prunes.iter().map(|_| None).collect(),
             warnings: plan.warnings.clone(),
+            health: Vec::new(),
+            applied: false,
             plan,
         }
     }
@@ -228,13 +273,23 @@ impl Run {
         events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Vec<ApplyError> {
         for stage in Stage::ALL {
-            if stage == Stage::Classes {
-                let errors = self.judge_deferred(client, events).await;
-                if !errors.is_empty() {
-                    return errors;
+            let errors = match stage {
+                Stage::Definitions => Vec::new(),
+                Stage::Classes => self.judge_deferred(client, stage, events).await,
+                Stage::Custom => self.wait_for_classes(client, stage, events).await,
+                Stage::Rest => {
+                    let mut errors = self.wait_for_classes(client, stage, events).await;
+                    if errors.is_empty() {
+                        errors = self.judge_deferred(client, stage, events).await;
+                    }
+                    errors
                 }
+            };
+            if !errors.is_empty() {
+                return errors;
             }
-            if stage == Stage::Rest
+            // Before the first workload: whichever stage its kind is in.
+            if stage == Stage::Custom
                 && let Err(error) = self.keep_rollout_key(client).await
             {
                 return vec![error];
@@ -313,33 +368,59 @@ impl Run {
             .any(|error| error.subject() == Some(&step.subject))
     }
 
+    /// What was written in a stage.
+    fn fresh(&self, stage: Stage) -> Vec<(&Step, &Health)> {
+        self.plan
+            .steps_in(stage)
+            .filter_map(|(index, step)| Some((step, &self.written[index].as_ref()?.health)))
+            .collect()
+    }
+
+    /// Waits for classes that are not ready, provided that anything is to be written in the next stage.
+    async fn wait_for_classes(
+        &mut self,
+        client: &Client,
+        next: Stage,
+        events: &mut dyn FnMut(ApplyEvent<'_>),
+    ) -> Vec<ApplyError> {
+        let has_writes = |stage| self.plan.steps_in(stage).any(|(_, step)| step.verdict.is_write());
+        let is_over = next == Stage::Rest && has_writes(Stage::Custom);
+        if is_over || !has_writes(next) {
+            return Vec::new();
+        }
+        let fresh = self.fresh(Stage::Classes);
+        let errors = wait::until_ready(client, &self.plan, &fresh, events).await;
+        self.let_pass(errors)
+    }
+
     /// Waits for what others wait for, then has the server judge the others, all of them before the
-    /// next write.
+    /// next write. What waits for a stage of its own is judged after that.
     async fn judge_deferred(
         &mut self,
         client: &Client,
+        next: Stage,
         events: &mut dyn FnMut(ApplyEvent<'_>),
     ) -> Vec<ApplyError> {
-        let fresh: Vec<_> = self
-            .plan
-            .steps
-            .iter()
-            .zip(&self.written)
-            .filter(|(_, written)| written.is_some())
-            .map(|(step, _)| step)
-            .collect();
-        let errors = wait::until_ready(client, &self.plan, &fresh, events).await;
-        let errors = self.let_pass(errors);
-        if !errors.is_empty() {
-            return errors;
+        if next == Stage::Rest && !self.plan.has_deferred() {
+            return Vec::new();
         }
-        let errors = wait::until_served(client, &self.plan, &|step| !self.has_failed(step)).await;
+        if next == Stage::Classes {
+            let fresh = self.fresh(Stage::Definitions);
+            let errors = wait::until_ready(client, &self.plan, &fresh, events).await;
+            let errors = self.let_pass(errors);
+            if !errors.is_empty() {
+                return errors;
+            }
+        }
+        let is_due = |step: &Step| !self.has_failed(step) && self.plan.is_judged_before(step, next);
+        let errors = wait::until_served(client, &self.plan, &is_due).await;
         let errors = self.let_pass(errors);
         if !errors.is_empty() {
             return errors;
         }
         let mut errors = Vec::new();
-        let judged = write::judge_deferred(client, &self.plan, &|step| !self.has_failed(step)).await;
+        let is_due = |step: &Step| !self.has_failed(step) && self.plan.is_judged_before(step, next);
+        let judged = write::judge_deferred(client, &self.plan, &is_due).await;
         for (index, outcome) in judged {
             match outcome {
                 Ok(judged) => {

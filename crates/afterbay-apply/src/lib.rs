@@ -42,6 +42,7 @@ mod diff;
 mod discovery;
 mod error;
 mod execute;
+mod health;
 mod inventory;
 mod live;
 mod observe;
@@ -63,6 +64,7 @@ pub use delete::delete;
 pub use diff::{Change, Diff, DiffOptions, FingerprintKey, Marks, Masked, ObjectDiff, Shown, WeakKey};
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};
+pub use health::{ExpressionError, GroupKind, HealthCheck, HealthCheckExpr, HealthExpressions, HealthStatus};
 pub use inventory::{
     Busy, Entry, Inventory, InventoryOptions, InventorySummary, InventoryView, ParentKind, inventories,
     inventory, look,
@@ -71,10 +73,10 @@ pub use live::Live;
 pub use observe::observe;
 pub use options::{
     ApplyOptions, Check, Conflicts, Detail, Existing, FIELD_MANAGER, FailurePolicy, Force, Guards, MaxPrune,
-    Mode, Owner, PROTECTED, Prune, TAKEN_OVER, UnknownFields,
+    Mode, Owner, PROTECTED, Prune, TAKEN_OVER, UnknownFields, Wait,
 };
 pub use plan::{
     ApplyPlan, Guard, NotAPlan, Outline, Planned, PlannedObject, PlannedStage, SaveOptions, SavedPlan, plan,
 };
-pub use report::{Action, ApplyReport, Counts, ObjectReport};
+pub use report::{Action, ApplyReport, Counts, ObjectHealth, ObjectReport};
 pub use rollout::RolloutOnChange;

@@ -11,6 +11,7 @@ pub(crate) mod managed;
 mod members;
 mod recreate;
 mod shapes;
+mod staged;
 mod take_over;
 mod unchanged;
 
@@ -31,7 +32,7 @@ use crate::discovery::{self, Kinds};
 use crate::error::{self, ApplyError, ApplyErrors, Subject};
 use crate::inventory::{Inventory, Key};
 use crate::live::{Evidence, Finding, Live, Member, Verdict};
-use crate::order::{Stage, is_cluster_role};
+use crate::order::{is_cluster_role, is_definition};
 use crate::rollout::{RolloutKey, Workloads};
 use crate::schema;
 use crate::{ApplyOptions, UnknownFields};
@@ -75,7 +76,7 @@ pub async fn observe(
 
     // Definitions first: what they bring decides what the server can judge of the rest.
     let (first, rest): (Vec<usize>, Vec<usize>) =
-        (0..drafts.len()).partition(|&index| drafts[index].is_in(Stage::Definitions));
+        (0..drafts.len()).partition(|&index| drafts[index].is_definition());
     let total = drafts.len();
     let mut through = 0;
     let mut next = || {
@@ -111,6 +112,7 @@ pub async fn observe(
     for index in judged_now {
         pending.excuse(&mut drafts[index]);
     }
+    staged::excuse(&mut drafts, &options.stage_kinds);
 
     let members =
         members::observe(client, &kinds, &keys(&drafts), inventory, live, options, scrubber).await?;
@@ -212,10 +214,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn is_in(&self, stage: Stage) -> bool {
+    fn is_definition(&self) -> bool {
         self.address
             .as_ref()
-            .is_some_and(|address| address.stage() == stage)
+            .is_some_and(|address| is_definition(&address.object.gvk))
     }
 
     fn is_unchanged(&self) -> bool {

@@ -1,11 +1,13 @@
 //! How to apply.
 
 use std::fmt;
+use std::time::Duration;
 
 use afterbay_manifest::Gvk;
 use serde::{Deserialize, Serialize};
 
 use crate::RolloutOnChange;
+use crate::health::{GroupKind, HealthCheck, HealthExpressions};
 
 /// The field manager when nobody names another.
 pub const FIELD_MANAGER: &str = "afterbay";
@@ -53,6 +55,10 @@ pub struct ApplyOptions {
     pub detail: Detail,
     /// How objects that need no change are recognized.
     pub check: Check,
+    /// Kinds that are written in a stage of their own, after classes and before the rest.
+    pub stage_kinds: Vec<GroupKind>,
+    /// What is waited for once all is written.
+    pub wait: Wait,
 }
 
 /// How objects that need no change are recognized.
@@ -62,6 +68,26 @@ pub enum Check {
     ManagedFields,
     /// By the server's dry-run of every object. What its admission would change by now is seen only so.
     Server,
+}
+
+/// What has to be healthy before a run counts as successful.
+#[derive(Debug, Clone, Default)]
+pub struct Wait {
+    /// Whether every object of the set has to be, but for those that are skipped.
+    pub all: bool,
+    /// Objects that have to be, whoever applies them.
+    pub checks: Vec<HealthCheck>,
+    /// What health means for kinds that kstatus does not know well enough.
+    pub expressions: HealthExpressions,
+    /// How long that may take; `None` takes what is left of the time for everything.
+    pub timeout: Option<Duration>,
+}
+
+impl Wait {
+    /// Whether anything is waited for.
+    pub fn is_asked_for(&self) -> bool {
+        self.all || !self.checks.is_empty()
+    }
 }
 
 /// What a plan keeps of what was observed.
@@ -192,8 +218,8 @@ impl Owner {
 }
 
 impl Default for ApplyOptions {
-    /// Reports conflicts, takes over from `kubectl`, prunes nothing, writes, refuses unknown fields, sixteen requests at once; what
-    /// is unchanged without doubt is not dry-run.
+    /// Reports conflicts, takes over from `kubectl`, prunes nothing, writes, refuses unknown fields, sixteen requests at once,
+    /// waits for nothing; what is unchanged without doubt is not dry-run.
     fn default() -> Self {
         Self {
             field_manager: FIELD_MANAGER.to_owned(),
@@ -213,6 +239,8 @@ impl Default for ApplyOptions {
             rollout: RolloutOnChange::Annotated,
             detail: Detail::Verdicts,
             check: Check::ManagedFields,
+            stage_kinds: Vec::new(),
+            wait: Wait::default(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! In which order kinds are written and deleted.
 //!
 //! The order is Flux's `ReconcileOrder` (fluxcd/pkg, ssa): what others refer to comes first, webhooks
-//! that could refuse the rest come last. Three stages stand over it, because the server must have
-//! finished one before it can judge the next.
+//! that could refuse the rest come last. The stages of Flux stand over it (`ApplyAllStaged`), because the server must
+//! have finished one before it can judge the next.
 
 use std::cmp::Ordering;
 
 use afterbay_manifest::{Gvk, ObjectRef};
+
+use crate::health::GroupKind;
 
 /// What is written before what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,18 +17,22 @@ pub(crate) enum Stage {
     Definitions,
     /// `StorageClass`, `IngressClass` and the like.
     Classes,
+    /// Kinds that the operator names (`--custom-apply-stage-kinds`).
+    Custom,
     /// Everything else.
     Rest,
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 3] = [Self::Definitions, Self::Classes, Self::Rest];
+    pub(crate) const ALL: [Self; 4] = [Self::Definitions, Self::Classes, Self::Custom, Self::Rest];
 
-    pub(crate) fn of(gvk: &Gvk) -> Self {
-        if is_crd(gvk) || is_namespace(gvk) || is_cluster_role(gvk) {
+    pub(crate) fn of(gvk: &Gvk, custom: &[GroupKind]) -> Self {
+        if is_definition(gvk) {
             Self::Definitions
         } else if gvk.kind.ends_with("Class") {
             Self::Classes
+        } else if custom.iter().any(|kind| kind.is_of(gvk)) {
+            Self::Custom
         } else {
             Self::Rest
         }
@@ -66,7 +72,7 @@ const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfi
 pub(crate) struct Rank(Stage, usize);
 
 impl Rank {
-    pub(crate) fn of(gvk: &Gvk) -> Self {
+    pub(crate) fn of(gvk: &Gvk, custom: &[GroupKind]) -> Self {
         let kind = gvk.kind.as_str();
         let place = if let Some(place) = FIRST.iter().position(|first| *first == kind) {
             place
@@ -75,15 +81,15 @@ impl Rank {
         } else {
             FIRST.len()
         };
-        Self(Stage::of(gvk), place)
+        Self(Stage::of(gvk, custom), place)
     }
 }
 
 /// The order of writes; reversed, the order of deletes.
-pub(crate) fn compare(left: &ObjectRef, right: &ObjectRef) -> Ordering {
+pub(crate) fn compare(left: &ObjectRef, right: &ObjectRef, custom: &[GroupKind]) -> Ordering {
     let key = |object: &ObjectRef| {
         (
-            Rank::of(&object.gvk),
+            Rank::of(&object.gvk, custom),
             object.gvk.group.clone(),
             object.gvk.kind.clone(),
             object.namespace.clone(),
@@ -91,6 +97,11 @@ pub(crate) fn compare(left: &ObjectRef, right: &ObjectRef) -> Ordering {
         )
     };
     key(left).cmp(&key(right))
+}
+
+/// Whether it is of the first stage.
+pub(crate) fn is_definition(gvk: &Gvk) -> bool {
+    is_crd(gvk) || is_namespace(gvk) || is_cluster_role(gvk)
 }
 
 pub(crate) fn is_crd(gvk: &Gvk) -> bool {

@@ -9,6 +9,7 @@ mod state;
 
 use std::collections::BTreeMap;
 
+use afterbay_manifest::Gvk;
 use afterbay_normalize::NormalizedSet;
 use sha2::{Digest, Sha256};
 
@@ -93,7 +94,8 @@ pub fn plan(
         return Err(ApplyErrors::new(errors));
     }
     let refused = failures::with_dependents(errors, &mut steps);
-    steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object));
+    let staged = &options.stage_kinds;
+    steps.sort_by(|left, right| order::compare(&left.address.object, &right.address.object, staged));
     let mut prunes = prunes(&steps, inventory, &members, options);
     failures::freeze(&mut prunes, &refused);
     let guards = guard::guards(&set, &steps, &prunes, inventory, options);
@@ -200,11 +202,30 @@ impl ApplyPlan {
         revision.commit.as_ref().map(|_| revision.to_string())
     }
 
+    pub(crate) fn stage_of(&self, gvk: &Gvk) -> Stage {
+        Stage::of(gvk, &self.options.stage_kinds)
+    }
+
+    /// Whether anything is still to be judged.
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.verdict, Verdict::Deferred { .. }))
+    }
+
+    /// Whether a deferred step is judged before this stage, given that all stages before it are written.
+    pub(crate) fn is_judged_before(&self, step: &Step, stage: Stage) -> bool {
+        let Verdict::Deferred { waits_for } = &step.verdict else {
+            return false;
+        };
+        waits_for.iter().all(|object| self.stage_of(&object.gvk) < stage)
+    }
+
     pub(crate) fn steps_in(&self, stage: Stage) -> impl Iterator<Item = (usize, &Step)> {
         self.steps
             .iter()
             .enumerate()
-            .filter(move |(_, step)| step.address.stage() == stage)
+            .filter(move |(_, step)| self.stage_of(&step.address.object.gvk) == stage)
     }
 
     /// What may be ours from the first write on: old and new together, with uids where they are known.

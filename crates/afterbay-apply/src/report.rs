@@ -6,6 +6,7 @@ use afterbay_manifest::ObjectRef;
 use serde::Serialize;
 
 use crate::error::Subject;
+use crate::health::HealthStatus;
 
 /// What happened to one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -94,6 +95,36 @@ impl ObjectReport {
     }
 }
 
+/// How an object is that was waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectHealth {
+    /// At the version that was asked for.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Where it is; `None` for kinds that live in no namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The last status that is known.
+    pub status: HealthStatus,
+    /// Why, in the words of the rule, or of the object's own conditions.
+    pub message: String,
+}
+
+impl fmt::Display for ObjectHealth {
+    /// `Kind/namespace/name: status: why`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.kind)?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        write!(f, "{}: {}: {}", self.name, self.status, self.message)
+    }
+}
+
 /// How many objects had which outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -172,6 +203,9 @@ pub struct ApplyReport {
     /// The plan to name with `--consent`, when guards hold something back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_consent: Option<String>,
+    /// The objects that were waited for, in the order of writing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<ObjectHealth>,
     /// What the server and the plan say besides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -186,6 +220,18 @@ impl ApplyReport {
             ""
         };
         format!("{}{would}", self.counts)
+    }
+
+    /// The end in a few words: of the waiting if there was any, or else of the writes.
+    pub fn outcome(&self) -> String {
+        self.health_summary().unwrap_or_else(|| self.summary())
+    }
+
+    /// How many of the objects that were waited for are as they should be; `None` when none was.
+    pub fn health_summary(&self) -> Option<String> {
+        let is_current = |object: &&ObjectHealth| object.status == HealthStatus::Current;
+        let current = self.health.iter().filter(is_current).count();
+        (!self.health.is_empty()).then(|| format!("{current} of {} objects are current", self.health.len()))
     }
 
     pub(crate) fn count(&mut self) {

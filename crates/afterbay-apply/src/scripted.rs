@@ -24,6 +24,8 @@ pub(crate) enum Reply {
     With(u16, &'static str, &'static str, Value),
     /// The answer, after a while.
     Late(Duration, u16, Value),
+    /// Lines of a watch, each after a while; then the end.
+    Lines(Vec<(Duration, Value)>),
     /// Never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -128,6 +130,10 @@ async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Log>) {
                 tokio::time::sleep(after).await;
                 (status, String::new(), body)
             }
+            Reply::Lines(lines) => {
+                log.open.fetch_sub(1, Ordering::SeqCst);
+                return stream_lines(&mut stream, lines).await;
+            }
             Reply::Hang => std::future::pending().await,
             Reply::Reset => {
                 log.open.fetch_sub(1, Ordering::SeqCst);
@@ -147,6 +153,18 @@ async fn serve(stream: TcpStream, script: Arc<Script>, log: Arc<Log>) {
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body.as_bytes()).await.unwrap();
     }
+}
+
+/// The end of the connection is the end of the body.
+async fn stream_lines(stream: &mut BufReader<TcpStream>, lines: Vec<(Duration, Value)>) {
+    let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+    let mut sent = stream.write_all(head.as_bytes()).await;
+    for (after, line) in lines {
+        tokio::time::sleep(after).await;
+        sent = sent.and(stream.write_all(format!("{line}\n").as_bytes()).await);
+    }
+    // Whoever has heard enough has gone.
+    drop(sent);
 }
 
 /// A `metav1.Status` as the server sends it.

@@ -35,7 +35,7 @@ pub enum StageEvent {
         /// Of what: `objects`, `bytes`.
         unit: &'static str,
     },
-    /// A stage is over.
+    /// A stage is over, or an object in it that is worth a line of its own.
     Finished {
         /// Which.
         stage: Stage,

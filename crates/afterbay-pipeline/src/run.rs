@@ -132,10 +132,11 @@ pub async fn execute(client: &Client, plan: ApplyPlan, emit: Emit<'_>) -> Outcom
     emit(StageEvent::Started(Stage::Apply));
     let report = afterbay_apply::execute(client, plan, &mut |event| {
         count = event.count(count);
+        event.lines().for_each(|line| finished(emit, Stage::Apply, line));
         progressed(emit, Stage::Apply, count.0, count.1, "objects");
     })
     .await?;
-    finished(emit, Stage::Apply, report.summary());
+    finished(emit, Stage::Apply, report.outcome());
     Ok(report)
 }
 

@@ -7,6 +7,7 @@ mod live;
 mod source;
 mod specification;
 mod target;
+mod wait;
 
 pub(crate) use cluster::{ClusterArguments, InventoryArguments, InventoryKind};
 pub(crate) use decrypt::{DecryptArguments, PlaceArguments};
@@ -15,3 +16,4 @@ pub(crate) use live::{LiveArguments, own_namespace};
 pub(crate) use source::SourceArguments;
 pub(crate) use specification::SpecificationArguments;
 pub(crate) use target::{RECORDED, Recorded, TargetArguments};
+pub(crate) use wait::WaitArguments;

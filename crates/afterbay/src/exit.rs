@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     Locked = 16,
     /// `apply --mode report`: the cluster is not as the revision says. Nothing was written.
     Drift = 17,
+    /// Everything was applied, and what `--wait` or `--health-check` asks for is not healthy.
+    Health = 18,
     /// `decrypt FILE`: the store that is asked for cannot hold it (`codes.ErrorDumpingTree`).
     SopsStore = 4,
     /// `decrypt FILE`: a value cannot be opened (`codes.ErrorDecryptingTree`).
@@ -61,6 +63,7 @@ Exit codes:
    15  the cluster failed after the first write; what was done is printed, and nothing is pruned before all is written
    16  another run holds the inventory; nothing was written
    17  with `--mode report`: the cluster is not as the revision says; nothing was written
+   18  everything was applied, and something that was waited for has failed or was not healthy in time
   101  a bug in afterbay; what is in the cluster is unknown, run it again to converge
   130  interrupted
 

@@ -140,7 +140,9 @@ impl From<RunError> for Failure {
             RunError::Apply(failure) => failure.wrote,
             _ => Wrote::Nothing,
         };
+        let is_applied = matches!(&error, RunError::Apply(failure) if failure.applied);
         let exit = match error.stage() {
+            _ if is_applied => Exit::Health,
             _ if error.is_locked() => Exit::Locked,
             Stage::Fetch => Exit::Source,
             Stage::Decrypt => Exit::Decrypt,
@@ -154,7 +156,7 @@ impl From<RunError> for Failure {
         let findings = error.findings();
         let report = match error {
             // A dry-run that goes on without refused objects has something to tell, too.
-            RunError::Apply(failure) if wrote != Wrote::Nothing || failure.report.dry_run => {
+            RunError::Apply(failure) if wrote != Wrote::Nothing || is_applied || failure.report.dry_run => {
                 Some(Box::new(failure.report))
             }
             _ => None,
@@ -162,7 +164,11 @@ impl From<RunError> for Failure {
         Self {
             exit,
             findings,
-            outcome: Some(stopped(wrote, report.as_deref())),
+            outcome: Some(if is_applied {
+                "everything was applied; not everything that was waited for is healthy".to_owned()
+            } else {
+                stopped(wrote, report.as_deref())
+            }),
             report,
             decrypt: None,
         }
@@ -223,9 +229,11 @@ mod tests {
                 counts: Counts::default(),
                 objects: Vec::new(),
                 needs_consent: None,
+                health: Vec::new(),
                 warnings: Vec::new(),
             },
             wrote,
+            applied: false,
         })
     }
 

@@ -116,6 +116,9 @@ pub(crate) fn objects_table(apply: &ApplyReport) -> String {
         ""
     };
     let _ = writeln!(text, "{} at {}{would}", apply.counts, apply.revision);
+    if let Some(summary) = apply.health_summary() {
+        let _ = writeln!(text, "{summary}");
+    }
     text
 }
 

@@ -73,6 +73,11 @@ impl Failure {
         matches!(self, Self::Status(status) if status.code == 409 && status.reason == "AlreadyExists")
     }
 
+    /// Whether what a list or a watch should go on from is not there any more.
+    pub(crate) fn is_expired(&self) -> bool {
+        matches!(self, Self::Status(status) if status.code == 410 || status.reason == "Expired")
+    }
+
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Status(status) if status.code == 403)
     }
@@ -192,10 +197,15 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
             bytes.to_vec(),
         ));
     }
-    let mut status = serde_json::from_slice(&bytes).unwrap_or_else(|_| Status {
+    Err(refusal(&head, &bytes))
+}
+
+/// An answer with another status than success.
+pub(super) fn refusal(head: &http::response::Parts, bytes: &[u8]) -> Failure {
+    let mut status = serde_json::from_slice(bytes).unwrap_or_else(|_| Status {
         // A proxy in between answers in its own words.
         message: ServerText::new(
-            String::from_utf8_lossy(&bytes)
+            String::from_utf8_lossy(bytes)
                 .chars()
                 .take(500)
                 .collect::<String>(),
@@ -210,10 +220,10 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
     {
         status.details.retry_after_seconds = seconds;
     }
-    Err(Failure::Status(Box::new(status)))
+    Failure::Status(Box::new(status))
 }
 
-fn unreachable(error: &kube::Error) -> Failure {
+pub(super) fn unreachable(error: &kube::Error) -> Failure {
     Failure::Unreachable {
         problem: tame_to(&client_problem(error), LONGEST_PROBLEM),
     }

@@ -8,7 +8,7 @@ const LIMIT: usize = 2000;
 
 /// Text as a server wrote it. It may repeat values and hold escape sequences, so it has neither `Debug`
 /// nor `Display`; the only way into a message is [`ServerText::said`].
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct ServerText(String);
 

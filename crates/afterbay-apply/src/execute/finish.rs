@@ -75,6 +75,7 @@ impl Run {
             report: self.report_at(ending),
             errors,
             wrote,
+            applied: self.applied,
         })
     }
 
@@ -86,6 +87,11 @@ impl Run {
             Ending::Done
         };
         self.report_at(ending)
+    }
+
+    /// What was done, in numbers.
+    pub(super) fn summary(&self) -> String {
+        self.report_at(Ending::Done).summary()
     }
 
     fn report_at(&self, ending: Ending<'_>) -> ApplyReport {
@@ -115,6 +121,7 @@ impl Run {
             counts: Counts::default(),
             objects: steps.chain(refused).chain(prunes).collect(),
             needs_consent: self.plan.needs_consent().then(|| self.plan.id()),
+            health: self.health.clone(),
             warnings: self.warnings.clone(),
         };
         if report.dry_run {

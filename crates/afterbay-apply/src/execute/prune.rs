@@ -47,6 +47,7 @@ pub(crate) async fn prune(
             Fate::Forget => pruned[index] = Some(Pruned::Deleted),
         }
     }
+    let rank = |step: &PruneStep| Rank::of(&step.entry.object.gvk, &options.stage_kinds);
     for rank in numbered.chunk_by(|left, right| rank(left.1) == rank(right.1)) {
         let mut deletes = stream::iter(rank)
             .map(async |(index, step)| (*index, *step, delete(client, step, scrubber).await))
@@ -65,10 +66,6 @@ pub(crate) async fn prune(
         }
     }
     errors
-}
-
-fn rank(step: &PruneStep) -> Rank {
-    Rank::of(&step.entry.object.gvk)
 }
 
 /// The uid goes along: an object that was replaced in the meantime is not the one that was judged.

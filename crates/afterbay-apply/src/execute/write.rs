@@ -6,7 +6,6 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{ApplyEvent, Run, Written, recreate};
-use crate::FailurePolicy;
 use crate::client::Client;
 use crate::desired;
 use crate::error::{ApplyError, Quotes, Subject, refused};
@@ -15,6 +14,7 @@ use crate::observe::{Effect, Judge, Judged, Shapes};
 use crate::order::{Rank, Stage, is_namespace};
 use crate::plan::{ApplyPlan, Step, awaited_failure};
 use crate::report::{Action, ObjectReport};
+use crate::{FailurePolicy, wait};
 
 fn judge<'a>(client: &'a Client, plan: &'a ApplyPlan) -> Judge<'a> {
     Judge {
@@ -111,7 +111,7 @@ impl Run {
         for &index in indexes {
             let step = &plan.steps[index];
             ranks
-                .entry(Rank::of(&step.address.object.gvk))
+                .entry(Rank::of(&step.address.object.gvk, &plan.options.stage_kinds))
                 .or_default()
                 .push((index, step));
         }
@@ -203,7 +203,9 @@ async fn write(
         Action::Configured
     };
     let uid = answer["metadata"]["uid"].as_str().map(str::to_owned);
-    Ok((Written { action, uid }, warnings))
+    let health = wait::by_answer(plan, step, &answer);
+    let written = Written { action, uid, health };
+    Ok((written, warnings))
 }
 
 impl Verdict {

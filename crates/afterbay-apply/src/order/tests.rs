@@ -35,7 +35,7 @@ fn writes_what_others_need_first() {
         object("batch/v1", "Job", "j"),
         object("rbac.authorization.k8s.io/v1", "RoleBinding", "rb"),
     ];
-    objects.sort_by(compare);
+    objects.sort_by(|left, right| compare(left, right, &[]));
     let order: Vec<_> = objects.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(order.join("\n"), @r"
     CustomResourceDefinition.apiextensions.k8s.io/widgets.example.com
@@ -53,9 +53,30 @@ fn writes_what_others_need_first() {
 }
 
 #[test]
+fn kinds_of_a_stage_of_their_own_come_between_classes_and_the_rest() {
+    let custom: Vec<GroupKind> = ["example.com/Widget", "example.com/FooClass"]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
+    let mut objects = [
+        object("v1", "ServiceAccount", "a"),
+        object("example.com/v1", "Widget", "w"),
+        object("example.org/v1", "Widget", "of-another-group"),
+        object("example.com/v2", "FooClass", "c"),
+        object("v1", "Namespace", "apps"),
+    ];
+    objects.sort_by(|left, right| compare(left, right, &custom));
+    let order: Vec<_> = objects.iter().map(|object| object.name.as_str()).collect();
+    assert_eq!(order, ["apps", "c", "w", "a", "of-another-group"]);
+    // Flux asks for definitions and classes first.
+    assert_eq!(Stage::of(&objects[1].gvk, &custom), Stage::Classes);
+}
+
+#[test]
 fn a_kind_of_somebody_else_with_a_known_name_is_no_definition() {
-    assert_eq!(Stage::of(&Gvk::new("example.com/v1", "Namespace")), Stage::Rest);
-    assert_eq!(Stage::of(&Gvk::new("example.com/v1", "FooClass")), Stage::Classes);
+    let stage = |kind: &str, custom: &[GroupKind]| Stage::of(&Gvk::new("example.com/v1", kind), custom);
+    assert_eq!(stage("Namespace", &[]), Stage::Rest);
+    assert_eq!(stage("FooClass", &[]), Stage::Classes);
 }
 
 fn any_object() -> impl Strategy<Value = ObjectRef> {
@@ -85,17 +106,17 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut one = objects.clone();
-        one.sort_by(compare);
+        one.sort_by(|left, right| compare(left, right, &[]));
         let mut other = objects;
         let length = other.len().max(1);
         other.rotate_left(usize::try_from(seed).unwrap_or(7) % length);
         other.reverse();
-        other.sort_by(compare);
+        other.sort_by(|left, right| compare(left, right, &[]));
         prop_assert_eq!(&one, &other);
         for pair in one.windows(2) {
-            prop_assert!(Stage::of(&pair[0].gvk) <= Stage::of(&pair[1].gvk));
-            prop_assert!(Rank::of(&pair[0].gvk) <= Rank::of(&pair[1].gvk));
-            prop_assert_eq!(compare(&pair[0], &pair[1]), compare(&pair[1], &pair[0]).reverse());
+            prop_assert!(Stage::of(&pair[0].gvk, &[]) <= Stage::of(&pair[1].gvk, &[]));
+            prop_assert!(Rank::of(&pair[0].gvk, &[]) <= Rank::of(&pair[1].gvk, &[]));
+            prop_assert_eq!(compare(&pair[0], &pair[1], &[]), compare(&pair[1], &pair[0], &[]).reverse());
         }
     }
 }

@@ -103,7 +103,7 @@ pub struct Outline {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedStage {
-    /// `definitions`, `classes`, `rest` or `prune`.
+    /// `definitions`, `classes`, `custom`, `rest` or `prune`.
     pub name: String,
     /// Its objects, in the order of writing or deleting.
     pub objects: Vec<PlannedObject>,
@@ -191,7 +191,7 @@ impl ApplyPlan {
                 .refused
                 .iter()
                 .filter_map(|error| Some((error.subject()?, error)))
-                .filter(|(subject, _)| Stage::of(&subject.object.gvk) == stage)
+                .filter(|(subject, _)| self.stage_of(&subject.object.gvk) == stage)
                 .map(|(subject, error)| refused(subject, error));
             stages.push(PlannedStage {
                 name: stage_name(stage).to_owned(),
@@ -286,6 +286,7 @@ fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Definitions => "definitions",
         Stage::Classes => "classes",
+        Stage::Custom => "custom",
         Stage::Rest => "rest",
     }
 }

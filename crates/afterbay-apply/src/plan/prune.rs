@@ -75,7 +75,8 @@ pub(crate) fn prunes(
             }
         })
         .collect();
-    prunes.sort_by(|left, right| order::compare(&right.entry.object, &left.entry.object));
+    prunes
+        .sort_by(|left, right| order::compare(&right.entry.object, &left.entry.object, &options.stage_kinds));
     spare_containers(&mut prunes, steps, inventory, members);
     prunes
 }

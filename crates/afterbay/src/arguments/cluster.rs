@@ -159,7 +159,7 @@ fn holder() -> String {
 }
 
 /// Reads `90s`, `5m`, `1h30m`: numbers with a unit, as Go's `time.ParseDuration` takes them, `ms` to `h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let refused =
         || format!("{text:?} is not a duration; write a number and a unit, such as 90s, 5m or 1h30m");
     let (mut total, mut rest) = (Duration::ZERO, text);

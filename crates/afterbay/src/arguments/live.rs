@@ -1,7 +1,8 @@
 //! What may become of objects that are in the cluster already.
 
 use afterbay_apply::{
-    ApplyOptions, Check, Existing, FailurePolicy, Force, Guards, MaxPrune, Owner, PROTECTED, RolloutOnChange,
+    ApplyOptions, Check, Existing, FailurePolicy, Force, GroupKind, Guards, MaxPrune, Owner, PROTECTED,
+    RolloutOnChange,
 };
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,16 @@ pub(crate) struct LiveArguments {
     /// Kinds that are never pruned, as `Kind` or `Kind.group`; `none` protects nothing
     #[arg(long, value_name = "KINDS", value_delimiter = ',', default_values_t = PROTECTED.map(str::to_owned))]
     protect: Vec<String>,
+
+    /// Kinds to write in a stage of their own, after CRDs, Namespaces, cluster roles and classes and before all others, as
+    /// `GROUP/KIND` such as `rbac.authorization.k8s.io/Role`
+    #[arg(
+        long = "custom-apply-stage-kinds",
+        value_name = "KINDS",
+        value_delimiter = ','
+    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stage_kinds: Vec<GroupKind>,
 
     /// Consent to what guards hold back in this plan, by the name that the refusal gave it
     #[arg(long, value_name = "PLAN")]
@@ -152,6 +163,7 @@ impl LiveArguments {
             Rollout::Annotated => RolloutOnChange::Annotated,
             Rollout::All => RolloutOnChange::All,
         };
+        options.stage_kinds.clone_from(&self.stage_kinds);
         options.guards = Guards {
             max_prune: self.max_prune,
             protected: self

@@ -117,6 +117,7 @@ pub(crate) const RECORDED: [&str; 18] = [
     "mode",
     "max_prune",
     "protect",
+    "stage_kinds",
 ];
 
 impl TargetArguments {

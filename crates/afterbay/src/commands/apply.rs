@@ -10,7 +10,7 @@ use afterbay_pipeline::{Destination, RunReport, StageEvent};
 use anyhow::Context as _;
 use clap::{ArgGroup, Args, ValueEnum};
 
-use crate::arguments::{RECORDED, TargetArguments};
+use crate::arguments::{RECORDED, TargetArguments, WaitArguments};
 use crate::commands::diff::Color;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -41,6 +41,9 @@ pub(crate) struct Apply {
     /// With `--mode report`: place whose values are not shown, as `Kind:key.path` or `Kind.group:key.path` (can be repeated)
     #[arg(long, value_name = "KIND:PATH")]
     mask: Vec<String>,
+
+    #[command(flatten)]
+    wait: WaitArguments,
 
     /// Report what would be done and write nothing
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "server")]
@@ -160,6 +163,8 @@ impl Apply {
             None => Detail::Verdicts,
         };
         let mut destination = self.target.destination(mode, detail);
+        let wait = self.wait.decide();
+        destination.apply.wait = wait.map_err(|error| Failure::other(Exit::Usage, &error))?;
         let (decrypt, set) = self.target.open(ring, progress, &mut destination).await?;
         match self.plan_and_execute(saved, set, &destination, progress).await {
             Ok(apply) => Ok(RunReport { decrypt, apply }),
