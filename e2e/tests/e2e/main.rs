@@ -55,6 +55,8 @@ mod string_data_keys_that_leave_git_leave_the_cluster;
 mod survives_api_server_away_then_back;
 mod takes_over_from_kubectl;
 mod unchanged_as_the_server_says;
+mod waits_until_all_is_healthy;
+mod writes_stage_by_stage;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -160,6 +162,8 @@ const CASES: &[Case] = &[
         survives_api_server_away_then_back::run,
     ),
     ("unchanged_as_the_server_says", unchanged_as_the_server_says::run),
+    ("waits_until_all_is_healthy", waits_until_all_is_healthy::run),
+    ("writes_stage_by_stage", writes_stage_by_stage::run),
 ];
 
 /// Scenarios that count what the server as a whole was asked.
