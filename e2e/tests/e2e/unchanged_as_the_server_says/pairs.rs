@@ -114,7 +114,7 @@ fn pair(number: usize, namespace: &str, random: &mut Random) -> Pair {
     match random.below(5) {
         0 => first["metadata"]["annotations"] = json!({}),
         1 | 2 => {
-            first["metadata"]["annotations"] = json!({ "example.com/a": "1", "example.com/b": "", "c": "3" })
+            first["metadata"]["annotations"] = json!({ "example.com/a": "1", "example.com/b": "", "c": "3" });
         }
         _ => {}
     }
@@ -552,7 +552,7 @@ fn respell(value: &mut Value) -> bool {
                 true
             })
         }
-        Value::Array(items) => items.iter_mut().fold(false, |done, item| respell(item) || done),
+        Value::Array(items) => items.iter_mut().map(respell).filter(|done| *done).count() > 0,
         Value::Object(fields) => {
             let mut done = false;
             for (key, value) in fields {
@@ -573,7 +573,9 @@ fn reverse(value: &mut Value) {
         Value::Object(fields) => {
             let mut turned: Vec<(String, Value)> = std::mem::take(fields).into_iter().collect();
             turned.reverse();
-            turned.iter_mut().for_each(|(_, value)| reverse(value));
+            for (_, value) in &mut turned {
+                reverse(value);
+            }
             fields.extend(turned);
         }
         Value::Array(items) => items.iter_mut().for_each(reverse),
