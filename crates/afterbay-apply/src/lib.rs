@@ -43,6 +43,7 @@ mod discovery;
 mod error;
 mod execute;
 mod health;
+mod ignore;
 mod inventory;
 mod live;
 mod observe;
@@ -65,6 +66,7 @@ pub use diff::{Change, Diff, DiffOptions, FingerprintKey, Marks, Masked, ObjectD
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};
 pub use health::{ExpressionError, GroupKind, HealthCheck, HealthCheckExpr, HealthExpressions, HealthStatus};
+pub use ignore::IgnoreRule;
 pub use inventory::{
     Busy, Entry, Inventory, InventoryOptions, InventorySummary, InventoryView, ParentKind, inventories,
     inventory, look,

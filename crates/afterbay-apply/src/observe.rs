@@ -5,6 +5,7 @@
 //! unchanged beyond doubt. An object that is not expected to exist costs its dry-run only, because status 201 says so.
 
 mod compare;
+mod ignoring;
 mod judge;
 mod live_objects;
 pub(crate) mod managed;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use afterbay_manifest::Gvk;
 use serde::{Deserialize, Serialize};
 
-use crate::RolloutOnChange;
 use crate::health::{GroupKind, HealthCheck, HealthExpressions};
+use crate::{IgnoreRule, RolloutOnChange};
 
 /// The field manager when nobody names another.
 pub const FIELD_MANAGER: &str = "afterbay";
@@ -45,6 +45,8 @@ pub struct ApplyOptions {
     pub guards: Guards,
     /// What to do about objects that cannot be changed in place.
     pub force: Force,
+    /// Fields whose differences are neither reported nor corrected.
+    pub ignore: Vec<IgnoreRule>,
     /// Whether what exists is corrected.
     pub existing: Existing,
     /// What one refused object means for the others.
@@ -234,6 +236,7 @@ impl Default for ApplyOptions {
             owner: None,
             guards: Guards::default(),
             force: Force::Refuse,
+            ignore: Vec::new(),
             existing: Existing::Correct,
             failures: FailurePolicy::Atomic,
             rollout: RolloutOnChange::Annotated,

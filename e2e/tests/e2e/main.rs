@@ -20,6 +20,7 @@ mod diff_hides_every_value;
 mod diff_shows_what_changes;
 mod goes_on_without_what_is_refused;
 mod guards_against_pruning;
+mod ignores_fields_that_others_set;
 mod integrity_policies;
 mod interop_matrix;
 mod interrupted_by_sigterm;
@@ -103,6 +104,10 @@ const CASES: &[Case] = &[
         goes_on_without_what_is_refused::run,
     ),
     ("guards_against_pruning", guards_against_pruning::run),
+    (
+        "ignores_fields_that_others_set",
+        ignores_fields_that_others_set::run,
+    ),
     ("integrity_policies", integrity_policies::run),
     ("interop_matrix", interop_matrix::run),
     ("interrupted_by_sigterm", interrupted_by_sigterm::run),

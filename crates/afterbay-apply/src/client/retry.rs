@@ -78,6 +78,13 @@ impl Failure {
         matches!(self, Self::Status(status) if status.code == 410 || status.reason == "Expired")
     }
 
+    /// Whether the object is another one, or in another state, than the write was meant for.
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(self, Self::Status(status) if status.code == 409
+            && status.reason == "Conflict"
+            && !status.details.causes.iter().any(|cause| cause.reason == "FieldManagerConflict"))
+    }
+
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Status(status) if status.code == 403)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use afterbay_manifest::{Gvk, KeyPath, Object, REDACTION_REMOVED, Sealed, Segment};
+use afterbay_manifest::{Gvk, KeyPath, Node, Object, REDACTION_REMOVED, Sealed, Segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -60,6 +60,11 @@ impl<'a> Mask<'a> {
             if let Some(marked) = side["metadata"]["annotations"][ANNOTATION].as_str() {
                 mask.mark(marked);
             }
+        }
+        // What the revision marks counts where the annotation itself is ignored, too.
+        let declared = object.body().at(&["metadata", "annotations", ANNOTATION]);
+        if let Some(marked) = declared.and_then(Node::as_plain_str) {
+            mask.mark(marked);
         }
         mask
     }

@@ -182,7 +182,7 @@ async fn write(
         false
     };
     let response = judge
-        .apply(&step.address, &body, Effect::Write)
+        .apply_for_good(&step.address, &body)
         .await
         .map_err(|failure| {
             let error = refuse(failure);

@@ -3,6 +3,7 @@
 use afterbay_manifest::{Object, Scrubber};
 use serde_json::{Map, Value, json};
 
+use super::ignoring::Ignored;
 use super::recreate::Creation;
 use super::take_over::is_among;
 use super::unchanged::{self, Declared};
@@ -74,11 +75,14 @@ impl Judge<'_> {
         let quotes = Quotes::of(object, self.scrubber);
         let refuse = |failure: Failure| refused(self.client, subject, quotes, failure, self.scrubber);
         let desired = desired::body(object, address, self.part_of, self.options.owner.as_ref());
-        if let Some(reason) = ignored(&desired["metadata"]) {
+        if let Some(reason) = left_alone(&desired["metadata"]) {
             return Ok(skip(known.as_ref(), reason));
         }
+        let mut notes = Vec::new();
+        let ignored = self.ignored(subject, address, &desired, &mut notes);
         if let Some(live) = &known
-            && self.is_unchanged(subject, &desired, live)
+            && notes.is_empty()
+            && self.is_unchanged(subject, &desired, live, &ignored)
         {
             return match self.hands_off(subject, &desired, live)? {
                 Some(judged) => Ok(judged),
@@ -89,12 +93,21 @@ impl Judge<'_> {
         let mut looks = 0;
         loop {
             looks += 1;
+            // What is sent depends on what is there.
+            if known.is_none() && !ignored.is_empty() {
+                known = self.read(address).await.map_err(refuse)?;
+            }
             if let Some(live) = &known
                 && let Some(judged) = self.hands_off(subject, &desired, live)?
             {
                 return Ok(judged);
             }
-            let response = match self.apply(address, &desired, Effect::DryRun).await {
+            let spared = known
+                .as_ref()
+                .filter(|_| !ignored.is_empty())
+                .map(|live| self.spared(&desired, live, &ignored));
+            let sent = spared.as_ref().map_or(&desired, |(body, _)| body);
+            let response = match self.apply(address, sent, Effect::DryRun).await {
                 Ok(response) => response,
                 Err(failure) => {
                     if known.is_none() && !failure.is_global() {
@@ -108,7 +121,7 @@ impl Judge<'_> {
                     }
                     let known_now = known.as_ref();
                     match self
-                        .try_otherwise(&refuse, failure, address, &desired, known_now)
+                        .try_otherwise(&refuse, failure, address, (&desired, sent), known_now)
                         .await?
                     {
                         Otherwise::Answered(response) => response,
@@ -120,7 +133,8 @@ impl Judge<'_> {
                     }
                 }
             };
-            let warnings = self.warnings(subject, quotes, &response);
+            let mut warnings = self.warnings(subject, quotes, &response);
+            warnings.extend_from_slice(&notes);
             if response.created {
                 let evidence = self.keeps(None, response.json().ok().as_ref());
                 return Ok(Judged {
@@ -143,7 +157,12 @@ impl Judge<'_> {
             if let Some(judged) = self.hands_off(subject, &desired, live)? {
                 return Ok(judged);
             }
-            let mut judged = self.compare(subject, &desired, live, &dry_run, warnings);
+            let settled = spared.as_ref().map(|(_, unheeded)| {
+                warnings.extend(unheeded.iter().map(|problem| format!("{subject}: {problem}")));
+                self.settled(&dry_run, &desired, live, &ignored)
+            });
+            let outcome = settled.as_ref().unwrap_or(&dry_run);
+            let mut judged = self.compare(subject, &desired, live, outcome, warnings);
             if let Verdict::Configure { uid, leftovers, .. } = &judged.verdict
                 && !leftovers.is_empty()
             {
@@ -156,14 +175,19 @@ impl Judge<'_> {
     }
 
     /// Whether the live object leaves no doubt that the apply would change nothing.
-    fn is_unchanged(&self, subject: &Subject, desired: &Value, live: &Value) -> bool {
+    fn is_unchanged(&self, subject: &Subject, desired: &Value, live: &Value, ignored: &Ignored) -> bool {
         if self.options.check == Check::Server || !self.successor().predecessors(desired, live).is_empty() {
+            return false;
+        }
+        let spared = (!ignored.is_empty()).then(|| self.spared(desired, live, ignored));
+        // What could not be heeded is said with the dry-run.
+        if spared.as_ref().is_some_and(|(_, unheeded)| !unheeded.is_empty()) {
             return false;
         }
         let gvk = &subject.object.gvk;
         let declared = Declared {
             gvk,
-            body: desired,
+            body: spared.as_ref().map_or(desired, |(body, _)| body),
             shape: self.shapes.get(gvk),
             manager: &self.options.field_manager,
         };
@@ -183,7 +207,8 @@ impl Judge<'_> {
         refuse: &(dyn Fn(Failure) -> ApplyError + Sync),
         failure: Failure,
         address: &Address,
-        desired: &Value,
+        // What the revision says, and what is sent to the object that is there.
+        (desired, sent): (&Value, &Value),
         known: Option<&Value>,
     ) -> Result<Otherwise, ApplyError> {
         let Some(live) = known else {
@@ -191,7 +216,7 @@ impl Judge<'_> {
         };
         let mut error = refuse(failure);
         if self.yields(&mut error, desired, live) {
-            let forced = self.apply_over(address, desired, Effect::DryRun, Conflicts::Override);
+            let forced = self.apply_over(address, sent, Effect::DryRun, Conflicts::Override);
             match forced.await {
                 Ok(response) => return Ok(Otherwise::Answered(response)),
                 Err(failure) => error = refuse(failure),
@@ -222,7 +247,7 @@ impl Judge<'_> {
         self.refuse_other_owner(subject, live)?;
         let left = (self.options.existing == Existing::Leave)
             .then(|| "it exists, and nothing that exists is corrected".to_owned());
-        let reason = ignored(&live["metadata"])
+        let reason = left_alone(&live["metadata"])
             .or_else(|| once_only(&desired["metadata"]))
             .or(left);
         Ok(reason.map(|reason| skip(Some(live), reason)))
@@ -292,7 +317,7 @@ impl Judge<'_> {
             .collect()
     }
 
-    async fn read(&self, address: &Address) -> Result<Option<Value>, Failure> {
+    pub(super) async fn read(&self, address: &Address) -> Result<Option<Value>, Failure> {
         match self.client.send(&Request::get(address.path())).await {
             Ok(response) => response.json().map(Some),
             Err(failure) if failure.is_not_found() => Ok(None),
@@ -441,7 +466,7 @@ fn skip(live: Option<&Value>, reason: String) -> Judged {
 }
 
 /// A control of Flux, on the object in the revision or in the cluster, that says hands off.
-fn ignored(metadata: &Value) -> Option<String> {
+fn left_alone(metadata: &Value) -> Option<String> {
     [("reconcile", "disabled"), ("ssa", "ignore")]
         .iter()
         .find(|(name, value)| has_control(metadata, name, value))

@@ -45,7 +45,7 @@ pub(super) struct Successor<'a> {
 
 impl Successor<'_> {
     /// Whether this entry becomes ours.
-    fn takes(self, entry: &Value) -> bool {
+    pub(super) fn takes(self, entry: &Value) -> bool {
         let name = entry["manager"].as_str().unwrap_or_default();
         let is_ours = name == self.manager;
         is_main(entry)

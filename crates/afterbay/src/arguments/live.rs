@@ -1,8 +1,8 @@
 //! What may become of objects that are in the cluster already.
 
 use afterbay_apply::{
-    ApplyOptions, Check, Existing, FailurePolicy, Force, GroupKind, Guards, MaxPrune, Owner, PROTECTED,
-    RolloutOnChange,
+    ApplyOptions, Check, Existing, FailurePolicy, Force, GroupKind, Guards, IgnoreRule, MaxPrune, Owner,
+    PROTECTED, RolloutOnChange,
 };
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,12 @@ pub(crate) struct LiveArguments {
     /// What an object that the server refuses means for the others
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Failures::Atomic)]
     failure_policy: Failures,
+
+    /// Field whose differences are neither reported nor corrected, as `KIND[.GROUP][/[NAMESPACE/]NAME]:/JSON/POINTER`, with `*` for any
+    /// kind; the annotation `afterbay.dev/ignore-difference` does the same for one object (can be repeated)
+    #[arg(long = "ignore-difference", value_name = "KIND:POINTER", value_parser = str::parse::<IgnoreRule>)]
+    #[serde(default)]
+    ignore_differences: Vec<IgnoreRule>,
 
     /// What is done about objects that are not as the revision says
     #[arg(long, value_enum, default_value_t = Drift::Enforce)]
@@ -155,6 +161,7 @@ impl LiveArguments {
             Failures::Atomic => FailurePolicy::Atomic,
             Failures::PerResource => FailurePolicy::PerResource,
         };
+        options.ignore.clone_from(&self.ignore_differences);
         if self.mode == Drift::Once {
             options.existing = Existing::Leave;
         }

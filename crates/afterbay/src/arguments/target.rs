@@ -115,6 +115,7 @@ pub(crate) const RECORDED: [&str; 18] = [
     "failure_policy",
     "rollout_on_change",
     "mode",
+    "ignore_differences",
     "max_prune",
     "protect",
     "stage_kinds",
