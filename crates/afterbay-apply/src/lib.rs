@@ -40,6 +40,7 @@ mod delete;
 mod desired;
 mod diff;
 mod discovery;
+mod doctor;
 mod error;
 mod execute;
 mod health;
@@ -63,6 +64,7 @@ pub use client::{
 };
 pub use delete::delete;
 pub use diff::{Change, Diff, DiffOptions, FingerprintKey, Marks, Masked, ObjectDiff, Shown, WeakKey};
+pub use doctor::{Examination, ExaminedSecret, OrphanedKey, RepairFailure, examine, repair};
 pub use error::{ApplyError, ApplyErrors, FieldConflict, Subject};
 pub use execute::{ApplyEvent, ApplyFailure, execute};
 pub use health::{ExpressionError, GroupKind, HealthCheck, HealthCheckExpr, HealthExpressions, HealthStatus};

@@ -26,6 +26,7 @@ use futures::stream;
 pub(crate) use judge::{Effect, Judge, Judged};
 pub(crate) use recreate::Creation;
 pub(crate) use shapes::Shapes;
+pub(crate) use take_over::is_among;
 
 use crate::client::Client;
 use crate::desired::{self, Address, Definitions};

@@ -6,7 +6,7 @@ use afterbay_manifest::REDACTION_REMOVED;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply, completion, decrypt, delete, diff, fetch, inventory, normalize, plan, render, version,
+    apply, completion, decrypt, delete, diff, doctor, fetch, inventory, normalize, plan, render, version,
 };
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -31,6 +31,7 @@ enum Command {
     Diff(Box<diff::Diff>),
     Delete(delete::Delete),
     Inventory(inventory::Inventory),
+    Doctor(doctor::Doctor),
     Fetch(fetch::Fetch),
     Decrypt(decrypt::Decrypt),
     Render(render::Render),
@@ -99,6 +100,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<Exit, Failure> {
                 Command::Diff(command) => command.run(verbosity).await,
                 Command::Delete(command) => command.run(verbosity).await.map(done),
                 Command::Inventory(command) => command.run().await.map(done),
+                Command::Doctor(command) => command.run().await,
                 Command::Fetch(command) => command.run(verbosity).await.map(done),
                 Command::Decrypt(command) => command.run().await.map(done),
                 Command::Normalize(command) => command.run().await.map(done),

@@ -5,6 +5,7 @@ pub(crate) mod completion;
 pub(crate) mod decrypt;
 pub(crate) mod delete;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod fetch;
 pub(crate) mod inventory;
 pub(crate) mod normalize;

@@ -18,6 +18,7 @@ mod defers_what_waits_for_its_namespace;
 mod delete_takes_all_away;
 mod diff_hides_every_value;
 mod diff_shows_what_changes;
+mod doctor_repairs_orphaned_keys;
 mod goes_on_without_what_is_refused;
 mod guards_against_pruning;
 mod ignores_fields_that_others_set;
@@ -99,6 +100,10 @@ const CASES: &[Case] = &[
     ("delete_takes_all_away", delete_takes_all_away::run),
     ("diff_hides_every_value", diff_hides_every_value::run),
     ("diff_shows_what_changes", diff_shows_what_changes::run),
+    (
+        "doctor_repairs_orphaned_keys",
+        doctor_repairs_orphaned_keys::run,
+    ),
     (
         "goes_on_without_what_is_refused",
         goes_on_without_what_is_refused::run,

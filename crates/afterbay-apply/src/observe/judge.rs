@@ -57,7 +57,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    pub(super) fn parameter(self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn parameter(self) -> Option<(&'static str, &'static str)> {
         (self == Self::DryRun).then_some(("dryRun", "All"))
     }
 }

@@ -17,6 +17,13 @@ fn help_of_every_command() {
     for sub in command.get_subcommands_mut() {
         help.push_str("\n────────\n");
         help.push_str(&sub.render_long_help().to_string());
+        for below in sub
+            .get_subcommands_mut()
+            .filter(|below| below.get_name() != "help")
+        {
+            help.push_str("\n────────\n");
+            help.push_str(&below.render_long_help().to_string());
+        }
     }
     insta::assert_snapshot!("help", help);
 }
