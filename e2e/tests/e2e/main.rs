@@ -100,10 +100,7 @@ const CASES: &[Case] = &[
     ("delete_takes_all_away", delete_takes_all_away::run),
     ("diff_hides_every_value", diff_hides_every_value::run),
     ("diff_shows_what_changes", diff_shows_what_changes::run),
-    (
-        "doctor_repairs_orphaned_keys",
-        doctor_repairs_orphaned_keys::run,
-    ),
+    ("doctor_repairs_orphaned_keys", doctor_repairs_orphaned_keys::run),
     (
         "goes_on_without_what_is_refused",
         goes_on_without_what_is_refused::run,

@@ -98,7 +98,7 @@ pub(crate) struct Recorded {
 }
 
 /// The flags that a saved plan has, by clap's names.
-pub(crate) const RECORDED: [&str; 18] = [
+pub(crate) const RECORDED: [&str; 20] = [
     "reference",
     "path",
     "namespace",
