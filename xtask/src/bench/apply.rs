@@ -71,8 +71,8 @@ pub(super) fn run(set: BenchSet) -> anyhow::Result<Vec<Figure>> {
     let is_published = set == BenchSet::Secrets1000;
     let mut figures = Vec::new();
     for (what, reference, published) in [
-        ("cold", "main", Some(COLD)),
-        ("unchanged", "main", Some(UNCHANGED)),
+        ("cold", "main", Some(&COLD)),
+        ("unchanged", "main", Some(&UNCHANGED)),
         ("one-of", "changed", None),
     ] {
         let name = format!("apply-{what}-{}", set.name());
@@ -197,7 +197,7 @@ impl Bench {
         &self,
         name: &str,
         reference: &str,
-        published: Option<Published>,
+        published: Option<&Published>,
     ) -> anyhow::Result<Vec<Figure>> {
         let mut arguments = vec![self.afterbay.clone().into_os_string()];
         arguments.extend(self.arguments(reference));
@@ -209,7 +209,7 @@ impl Bench {
         let before = self.settled()?;
         let cost = program.run()?;
         let asked = requests::between(&before, &requests::count(&self.kubeconfig)?);
-        Ok(figures_of(name, cost, &asked, published.as_ref()))
+        Ok(figures_of(name, cost, &asked, published))
     }
 
     /// What was asked so far, once the controllers have done what the run before asks of them.
