@@ -86,7 +86,7 @@ fn a_rollout_that_gets_nowhere_is_named_at_the_deadline(
         repository,
         &["--wait", "--wait-timeout", "4s", "--output", "json"],
     )?;
-    let ended = ended.expect_code(17)?.expect_text(&[
+    let ended = ended.expect_code(18)?.expect_text(&[
         "web.yaml:1:1: Deployment.apps/",
         "/web: not current after 4",
         ": InProgress: ",
@@ -103,7 +103,7 @@ fn a_rollout_that_gets_nowhere_is_named_at_the_deadline(
 
     // Without --wait-timeout, it is the time for everything that ends the wait; nothing is written in this run.
     apply(scenario, repository, &["--wait", "--timeout", "5s"])?
-        .expect_code(17)?
+        .expect_code(18)?
         .expect_text(&["/web: not current after ", "2 unchanged"])?;
     Ok(())
 }
@@ -116,7 +116,7 @@ fn a_rollout_that_has_failed_ends_the_wait(
     repository.commit("third")?;
     let began = Instant::now();
     apply(scenario, repository, &["--wait"])?
-        .expect_code(17)?
+        .expect_code(18)?
         .expect_text(&[
             "web.yaml:1:1: Deployment.apps/",
             "/web: Failed: Progress deadline exceeded",
@@ -177,7 +177,7 @@ fn expressions_say_what_health_is(scenario: &Scenario) -> anyhow::Result<()> {
 
     say("Broken")?;
     apply(&arguments)?
-        .expect_code(17)?
+        .expect_code(18)?
         .expect_text(&["widget.yaml:1:1", "Failed: expression `failed` is true"])?;
 
     // By kstatus, it is its condition that counts.
@@ -185,7 +185,7 @@ fn expressions_say_what_health_is(scenario: &Scenario) -> anyhow::Result<()> {
         { "type": "Stalled", "status": "True", "reason": "A", "message": "tried correct-horse-battery" },
     ] } });
     patch_status(scenario, &kind, "a", &status)?;
-    let ended = apply(&["--wait"])?.expect_code(17)?;
+    let ended = apply(&["--wait"])?.expect_code(18)?;
     ensure!(!ended.text().contains("correct-horse"), "{}", ended.text());
     ended.expect_text(&["Failed: tried [REDACTED]"])?;
 
@@ -214,7 +214,7 @@ fn a_job_is_waited_for_until_it_is_complete(scenario: &Scenario) -> anyhow::Resu
     run = still(run, "a Job that runs is not done")?;
     mark(scenario, &bad[0], &json!({ "status": { "phase": "Failed" } }))?;
     let ended = run.finish(PATIENCE)?.1;
-    ensure!(ended.code == Some(17), "{}", ended.stderr);
+    ensure!(ended.code == Some(18), "{}", ended.stderr);
     for text in [
         "bad.yaml:1:1: Job.batch/",
         "/bad: Failed: Job Failed. failed: 1/1",
