@@ -9,6 +9,9 @@ use afterbay_manifest::RemoteAddress;
 
 const SCHEMES: [&str; 4] = ["ssh://", "https://", "http://", "file://"];
 
+/// Parameters that are shown with their values.
+const SHOWN_PARAMETERS: [&str; 5] = ["ref", "version", "timeout", "submodules", "checksum"];
+
 const UNPINNED: &str = "is not pinned; end the address of a file with ?checksum=sha256: and its digest, and the \
                         address of a repository with ?ref= and a full commit id";
 const UNPINNED_REPOSITORY: &str =
@@ -36,7 +39,7 @@ pub(crate) fn read(entry: &str) -> Result<Remote, &'static str> {
     if normalize(address).is_none() {
         return Err(NOT_HTTP);
     }
-    if redact(entry) != entry {
+    if userinfo(entry).is_some() {
         return Err(CREDENTIALS);
     }
     let parameters = parameters(query);
@@ -210,16 +213,42 @@ pub(crate) fn is_git(entry: &str) -> bool {
     (user || github) && repository_path(rest).is_some_and(names_repository)
 }
 
-/// The entry with the user and password of an address taken out.
+/// The entry as messages show it: user and password of an address are taken out, and what its parameters say, because tokens
+/// are handed over in them too. What steers kustomize or pins the entry stays.
 pub(crate) fn redact(entry: &str) -> String {
-    let Some((scheme, rest)) = entry.split_once("://") else {
-        return entry.to_owned();
-    };
-    let host_end = rest.find('/').unwrap_or(rest.len());
-    match rest[..host_end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+    let shown = match userinfo(entry) {
+        Some((scheme, rest)) => format!("{scheme}://{rest}"),
         None => entry.to_owned(),
+    };
+    match shown.split_once('?') {
+        Some((address, query)) if is_http(entry) || is_git(entry) => {
+            let shown: Vec<String> = query.split('&').map(redact_parameter).collect();
+            format!("{address}?{}", shown.join("&"))
+        }
+        _ => shown,
     }
+}
+
+fn redact_parameter(parameter: &str) -> String {
+    match parameter.split_once('=') {
+        Some((name, _)) if !SHOWN_PARAMETERS.contains(&name) => format!("{name}=…"),
+        Some(_) => parameter.to_owned(),
+        None if parameter.is_empty() => String::new(),
+        None => "…".to_owned(),
+    }
+}
+
+/// The scheme of an address with user or password, and what follows these.
+///
+/// A `/` in a password ends the host, and what is before it then has a port that is no number; the address is of no use, but
+/// it holds a password.
+fn userinfo(entry: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = entry.split_once("://")?;
+    let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_port = port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
+    let at = host.rfind('@').or_else(|| (!is_port).then(|| rest.rfind('@'))?)?;
+    Some((scheme, rest.get(at + 1..)?))
 }
 
 /// What follows the host, which ends at the first `/`, or at a `:` before it.

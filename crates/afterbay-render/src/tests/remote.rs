@@ -110,7 +110,7 @@ fn what_is_not_pinned_or_not_reached_by_https_is_never_fetched() {
       kustomization.yaml:8:3: resource "https://git.example.com/team/../bases?ref=0123456789abcdef0123456789abcdef01234567" names nothing, or has a path with a step that is empty or made of dots; write the address out
       kustomization.yaml:9:3: resource "https://git.example.com/team/bases//../x?ref=0123456789abcdef0123456789abcdef01234567" names nothing, or has a path with a step that is empty or made of dots; write the address out
       kustomization.yaml:10:3: resource "https://git.example.com/bases?ref=0123456789abcdef0123456789abcdef01234567" names nothing, or has a path with a step that is empty or made of dots; write the address out
-      kustomization.yaml:11:3: resource "https://git.example.com/team/bases?ref=0123456789abcdef0123456789abcdef01234567&depth=2" has parameters other than ref, version, timeout and submodules; take them out
+      kustomization.yaml:11:3: resource "https://git.example.com/team/bases?ref=0123456789abcdef0123456789abcdef01234567&depth=…" has parameters other than ref, version, timeout and submodules; take them out
       kustomization.yaml:12:3: resource "https://files.example.com/a//b.yaml?checksum=sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" names nothing, or has a path with a step that is empty or made of dots; write the address out
       kustomization.yaml:13:3: resource "https://files.example.com/?checksum=sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" names nothing, or has a path with a step that is empty or made of dots; write the address out
       kustomization.yaml:14:3: resource "ssh://git.example.com/team/bases?ref=0123456789abcdef0123456789abcdef01234567" is fetched over https only; use the https:// address of the repository, with ?ref= and a full commit id
@@ -141,9 +141,37 @@ fn one_error_lists_every_entry_and_what_to_do() {
     assert_snapshot!(refusal(&files, ""), @r#"
     the build needs what is on other machines; copy it into the repository, or have it fetched by `afterbay apply` or `afterbay fetch`:
       base/kustomization.yaml:1:13: resource "github.com/org/repo?ref=0123456789abcdef0123456789abcdef01234567": allow it with --allow-remote github.com/org/repo
-      base/kustomization.yaml:5:3: generator file "http://127.0.0.1:1/x?y" is not pinned; end the address of a file with ?checksum=sha256: and its digest, and the address of a repository with ?ref= and a full commit id
+      base/kustomization.yaml:5:3: generator file "http://127.0.0.1:1/x?…" is not pinned; end the address of a file with ?checksum=sha256: and its digest, and the address of a repository with ?ref= and a full commit id
       base/kustomization.yaml:3:3: patch "https://files.example.com:8443/p.yaml?checksum=sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff": allow it with --allow-remote files.example.com:8443
     two/kustomization.yaml:1:22: resource "missing.yaml": two/missing.yaml: no such file or directory in this revision
+    "#);
+}
+
+#[test]
+fn what_may_be_a_token_is_not_shown() {
+    let entries = [
+        format!("https://files.example.com/x.yaml?token=secret&raw&checksum=sha256:{DIGEST}"),
+        format!("https://git.example.com/team/bases?ref={COMMIT}&access=secret"),
+        format!("https://me:secret@git.example.com/team/bases@v1?ref={COMMIT}"),
+        format!("https://me:sec/ret@git.example.com/team/bases?ref={COMMIT}"),
+        format!("git::https://me:secret@git.example.com/team/bases?ref={COMMIT}"),
+        format!("ssh://me:secret@git.example.com:22/team/bases?ref={COMMIT}"),
+        format!("github.com/org/repo?ref={COMMIT}&token=secret"),
+        format!("https://git.example.com/team/bases@v1?ref={COMMIT}"),
+    ];
+    let text = entries.map(|entry| format!("- {entry:?}\n")).concat();
+    let refused = refusal(&[("kustomization.yaml", &format!("resources:\n{text}"))], "");
+    assert!(!refused.contains("sec"), "{refused}");
+    assert_snapshot!(refused.replace(COMMIT, "COMMIT").replace(DIGEST, "DIGEST"), @r#"
+    the build needs what is on other machines; copy it into the repository, or have it fetched by `afterbay apply` or `afterbay fetch`:
+      kustomization.yaml:2:3: resource "https://files.example.com/x.yaml?token=…&…&checksum=sha256:DIGEST": allow it with --allow-remote files.example.com
+      kustomization.yaml:3:3: resource "https://git.example.com/team/bases?ref=COMMIT&access=…" has parameters other than ref, version, timeout and submodules; take them out
+      kustomization.yaml:4:3: resource "https://git.example.com/team/bases@v1?ref=COMMIT" holds credentials, which do not belong into a repository; take them out
+      kustomization.yaml:5:3: resource "https://git.example.com/team/bases?ref=COMMIT" holds credentials, which do not belong into a repository; take them out
+      kustomization.yaml:6:3: resource "git::https://git.example.com/team/bases?ref=COMMIT" holds credentials, which do not belong into a repository; take them out
+      kustomization.yaml:7:3: resource "ssh://git.example.com:22/team/bases?ref=COMMIT" is fetched over https only; use the https:// address of the repository, with ?ref= and a full commit id
+      kustomization.yaml:8:3: resource "github.com/org/repo?ref=COMMIT&token=…" has parameters other than ref, version, timeout and submodules; take them out
+      kustomization.yaml:9:3: resource "https://git.example.com/team/bases@v1?ref=COMMIT": allow it with --allow-remote git.example.com/team/bases@v1
     "#);
 }
 

@@ -157,10 +157,14 @@ impl Client {
     }
 }
 
-/// The repository that a request is about, as the user knows it.
+/// What a request is about, as the user knows it, without a query: the one of a file may hold a token, and the one a redirect
+/// leads to is often a signature that opens the file to whoever reads it.
 pub(crate) fn repository(url: &Url) -> String {
-    let text = url.as_str();
-    let tails = ["/info/refs?service=git-upload-pack", "/git-upload-pack"];
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    let text = shown.as_str();
+    let tails = ["/info/refs", "/git-upload-pack"];
     tails
         .iter()
         .find_map(|tail| text.strip_suffix(tail))
@@ -315,7 +319,7 @@ mod tests {
     use afterbay_manifest::SecretBytes;
     use reqwest::Url;
 
-    use super::{basic, is_loopback, same_origin};
+    use super::{basic, is_loopback, repository, same_origin};
     use crate::error::SourceError;
     use crate::options::Credentials;
 
@@ -339,6 +343,26 @@ mod tests {
             "http://10.0.0.1/x",
         ] {
             assert!(!is_loopback(&url(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_a_request_is_about_is_shown_without_its_query() {
+        for (asked, shown) in [
+            (
+                "https://git.example.com/a.git/info/refs?service=git-upload-pack",
+                "https://git.example.com/a.git",
+            ),
+            (
+                "https://git.example.com/a.git/git-upload-pack",
+                "https://git.example.com/a.git",
+            ),
+            (
+                "https://files.example.com/x.yaml?signature=secret#secret",
+                "https://files.example.com/x.yaml",
+            ),
+        ] {
+            assert_eq!(repository(&url(asked)), shown);
         }
     }
 

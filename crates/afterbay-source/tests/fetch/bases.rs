@@ -207,6 +207,40 @@ fn a_redirect_leads_only_to_what_the_operator_named() {
     assert!(bring(&both, &addresses[1..]).is_ok());
 }
 
+/// What a server signs for a redirect opens the file to whoever reads the message.
+#[test]
+fn what_a_redirect_carries_is_not_shown() {
+    let (_repository, server) = serving(|_| {
+        let location = "http://127.0.0.1:1/x.yaml?signature=secret".to_owned();
+        Some(Answer::Reply(
+            302,
+            vec![("Location".to_owned(), location)],
+            Vec::new(),
+        ))
+    });
+    let both = allowing(&[host(&server), "http://127.0.0.1:1".to_owned()]);
+    let refused = message(
+        bring(&both, &[file(&server, "x.yaml?token=secret", DIGEST)]),
+        &server,
+    );
+    assert!(
+        refused.contains("http://127.0.0.1:1/x.yaml: the server cannot be reached"),
+        "{refused}"
+    );
+    assert!(!refused.contains("secret"), "{refused}");
+    let (_repository, server) = serving(|_| Some(Answer::Reply(403, Vec::new(), Vec::new())));
+    let allowed = allowing(&[host(&server)]);
+    let refused = message(
+        bring(&allowed, &[file(&server, "x.yaml?token=secret", DIGEST)]),
+        &server,
+    );
+    assert!(
+        refused.contains("http://HOST/x.yaml: the server denies access"),
+        "{refused}"
+    );
+    assert!(!refused.contains("secret"), "{refused}");
+}
+
 #[test]
 fn what_is_not_as_pinned_or_too_large_is_refused() {
     let (repository, server) = serving(|request| match request.target.as_str() {
