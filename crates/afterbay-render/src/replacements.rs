@@ -1,7 +1,7 @@
 //! `replacements`: the value of one field put into others.
 
 use afterbay_manifest::yaml::Table;
-use afterbay_manifest::{Node, Place, Value};
+use afterbay_manifest::{Node, Place, Scalar, Spelling, Value};
 
 use crate::arguments::{FieldOptions, Replacement, ReplacementSource, ReplacementTarget};
 use crate::decode::{Decoder, Mode};
@@ -235,7 +235,7 @@ fn part_of(value: &Node, options: Option<&FieldOptions>) -> Result<Node, String>
     let scalar = go::set_text(scalar, part.to_owned()).map_err(|problem| format!("source: {problem}"))?;
     Ok(Node {
         value: scalar.into(),
-        spelling: afterbay_manifest::Spelling::Plain,
+        spelling: Spelling::Plain,
         ..value.clone()
     })
 }
@@ -341,13 +341,17 @@ fn set(value: &Node, options: Option<&FieldOptions>, node: &mut Node, is_new: bo
     let scalar = if is_new {
         go::plain(&text)
     } else {
-        go::set_text(scalar, text)?
+        go::set_text(scalar, text.clone())?
     };
+    if !matches!(node.spelling, Spelling::Quoted) {
+        // A number stays as it is spelled (`0x1F`), and becomes that text where a text has to stand.
+        node.spelling = match scalar {
+            Scalar::Null => Spelling::Plain,
+            _ => Spelling::of_plain(&scalar, &text),
+        };
+    }
     node.value = scalar.into();
     node.provenance = provenance;
-    if !matches!(node.spelling, afterbay_manifest::Spelling::Quoted) {
-        node.spelling = afterbay_manifest::Spelling::Plain;
-    }
     Ok(())
 }
 

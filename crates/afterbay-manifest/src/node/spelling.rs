@@ -22,7 +22,7 @@ pub enum Spelling {
 
 impl Spelling {
     /// The spelling of a scalar that stands in a file as this text, without quotes.
-    pub(crate) fn of_plain(scalar: &Scalar, text: &str) -> Self {
+    pub fn of_plain(scalar: &Scalar, text: &str) -> Self {
         if scalar.expose_plainly() == text {
             Self::Plain
         } else {
