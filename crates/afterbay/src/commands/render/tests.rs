@@ -291,6 +291,7 @@ fn opened_files_are_built_like_plain_ones() {
         "folded-texts",
         "images-numbers",
         "patches-operations",
+        "replacements-of-spellings",
     ];
     assert_eq!(differ, spelled.map(str::to_owned).into());
     let configured = [
