@@ -95,7 +95,8 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<Exit, Failure> {
     let result = runtime.block_on(async {
         let work = async {
             match command {
-                Command::Apply(command) => command.run(verbosity).await,
+                // Its future is large, and all the others would have room for it.
+                Command::Apply(command) => Box::pin(command.run(verbosity)).await,
                 Command::Plan(command) => command.run(verbosity).await,
                 Command::Diff(command) => command.run(verbosity).await,
                 Command::Delete(command) => command.run(verbosity).await.map(done),

@@ -27,9 +27,14 @@ pub(crate) fn from_file(file: Option<&Path>) -> Result<Option<FingerprintKey>, F
 
 /// The key in a file, or one of this run that nobody else will ever have.
 pub(crate) fn from_file_or_random(file: Option<&Path>) -> Result<FingerprintKey, Failure> {
-    if let Some(key) = from_file(file)? {
-        return Ok(key);
+    match from_file(file)? {
+        Some(key) => Ok(key),
+        None => random(),
     }
+}
+
+/// A key of this run that nobody else will ever have.
+pub(crate) fn random() -> Result<FingerprintKey, Failure> {
     let mut bytes = vec![0; RANDOM_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system has no random bytes: {error}"))?;

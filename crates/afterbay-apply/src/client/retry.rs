@@ -175,8 +175,17 @@ pub(super) async fn once(client: &Client, request: &Request) -> Result<Response,
 }
 
 async fn attempt(client: &Client, request: &Request, now: Instant) -> Result<Response, Failure> {
+    within(client, now, exchange(client, request)).await
+}
+
+/// What comes of it within the time for one request, and the time for everything.
+pub(super) async fn within<T>(
+    client: &Client,
+    now: Instant,
+    answer: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let limit = (now + client.request_timeout).min(client.deadline);
-    match timeout_at(limit, exchange(client, request)).await {
+    match timeout_at(limit, answer).await {
         Ok(outcome) => outcome,
         Err(_) if limit == client.deadline => Err(Failure::Deadline),
         Err(_) => Err(Failure::Slow {
@@ -186,6 +195,20 @@ async fn attempt(client: &Client, request: &Request, now: Instant) -> Result<Res
 }
 
 async fn exchange(client: &Client, request: &Request) -> Result<Response, Failure> {
+    let (head, body) = begin(client, request).await?;
+    let bytes = body.collect_bytes().await.map_err(|error| unreachable(&error))?;
+    Ok(Response::new(
+        head.status == http::StatusCode::CREATED,
+        &head.headers,
+        bytes.to_vec(),
+    ))
+}
+
+/// The head of an answer that is a success, and its body, which is still to be read.
+pub(super) async fn begin(
+    client: &Client,
+    request: &Request,
+) -> Result<(http::response::Parts, kube::client::Body), Failure> {
     let request = request.to_http().map_err(|error| Failure::Malformed {
         problem: error.to_string(),
     })?;
@@ -196,19 +219,15 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Failur
         .map_err(|error| unreachable(&error))?;
     client.note_answer();
     let (head, body) = response.into_parts();
-    let bytes = body.collect_bytes().await.map_err(|error| unreachable(&error))?;
     if head.status.is_success() {
-        return Ok(Response::new(
-            head.status == http::StatusCode::CREATED,
-            &head.headers,
-            bytes.to_vec(),
-        ));
+        return Ok((head, body));
     }
+    let bytes = body.collect_bytes().await.map_err(|error| unreachable(&error))?;
     Err(refusal(&head, &bytes))
 }
 
 /// An answer with another status than success.
-pub(super) fn refusal(head: &http::response::Parts, bytes: &[u8]) -> Failure {
+fn refusal(head: &http::response::Parts, bytes: &[u8]) -> Failure {
     let mut status = serde_json::from_slice(bytes).unwrap_or_else(|_| Status {
         // A proxy in between answers in its own words.
         message: ServerText::new(

@@ -3,9 +3,9 @@
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::retry::{refusal, unreachable};
+use super::retry::{begin, unreachable, within};
 use super::{Client, Failure, Request, Status};
 
 /// Longest event, in bytes: several times the largest object that etcd takes.
@@ -38,35 +38,12 @@ struct Line {
 }
 
 pub(super) async fn open(client: &Client, request: &Request) -> Result<Watch, Failure> {
-    let limit = (Instant::now() + client.request_timeout).min(client.deadline);
-    let opened = async {
-        let request = request.to_http().map_err(|error| Failure::Malformed {
-            problem: error.to_string(),
-        })?;
-        let response = client
-            .inner
-            .send(request)
-            .await
-            .map_err(|error| unreachable(&error))?;
-        client.note_answer();
-        let (head, body) = response.into_parts();
-        if head.status.is_success() {
-            return Ok(Watch {
-                body,
-                buffer: Vec::new(),
-                searched: 0,
-            });
-        }
-        let bytes = body.collect_bytes().await.map_err(|error| unreachable(&error))?;
-        Err(refusal(&head, &bytes))
-    };
-    match timeout_at(limit, opened).await {
-        Ok(outcome) => outcome,
-        Err(_) if limit == client.deadline => Err(Failure::Deadline),
-        Err(_) => Err(Failure::Slow {
-            after: client.request_timeout,
-        }),
-    }
+    let (_, body) = within(client, Instant::now(), begin(client, request)).await?;
+    Ok(Watch {
+        body,
+        buffer: Vec::new(),
+        searched: 0,
+    })
 }
 
 impl Watch {

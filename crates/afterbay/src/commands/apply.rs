@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use afterbay_apply::{ApplyPlan, ApplyReport, Client, Detail, DiffOptions, Mode};
+use afterbay_apply::{ApplyPlan, ApplyReport, Client, Detail, DiffOptions, FingerprintKey, Mode};
 use afterbay_keys::KeyRing;
 use afterbay_normalize::NormalizedSet;
 use afterbay_pipeline::{Destination, RunReport, StageEvent};
@@ -12,6 +12,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::arguments::{RECORDED, TargetArguments, WaitArguments};
 use crate::commands::diff::Color;
+use crate::commands::plan::planned;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::fingerprint_key;
@@ -95,17 +96,15 @@ impl Apply {
         progress: &Progress,
     ) -> Result<Exit, Failure> {
         let marks = Marks::parse(&self.mask).map_err(|error| Failure::other(Exit::Usage, &error))?;
-        let mut destination = self.target.destination(Mode::Write, Detail::Objects);
-        let planned = async {
-            let (_, set) = self.target.open(ring, progress, &mut destination).await?;
-            self.planned(saved, set, &destination, progress).await
+        let given = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
+        let key = match &given {
+            Some(key) => key,
+            None => &fingerprint_key::random()?,
         };
-        let planned = planned.await;
-        progress.finish();
-        output::notes(&ring.notes());
-        let (_, plan) = planned?;
+        let (client, plan) = planned(&self.target, ring, progress).await?;
+        self.check(saved, given.as_ref(), &client, &plan)?;
         let diff = plan.diff(&DiffOptions {
-            key: &fingerprint_key::from_file_or_random(self.fingerprint_key_file.as_deref())?,
+            key,
             marks: &|gvk, path| marks.hide(gvk, path),
         });
         output::warnings(&diff.warnings);
@@ -175,22 +174,17 @@ impl Apply {
         }
     }
 
-    /// Plans, and compares that with the saved plan, if one is named.
-    async fn planned(
+    /// Compares a plan with the saved one, if one is named.
+    fn check(
         &self,
         saved: Option<&Document>,
-        set: NormalizedSet,
-        destination: &Destination,
-        progress: &Progress,
-    ) -> Result<(Client, ApplyPlan), Failure> {
-        let key = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
-        let emit = &mut |event: StageEvent| progress.show(&event);
-        let (client, plan) = afterbay_pipeline::plan(set, destination, emit).await?;
-        if let Some(saved) = saved {
-            let has_values_beside = self.target.has_values_beside();
-            saved.check(&plan, client.server(), key.as_ref(), has_values_beside)?;
-        }
-        Ok((client, plan))
+        key: Option<&FingerprintKey>,
+        client: &Client,
+        plan: &ApplyPlan,
+    ) -> Result<(), Failure> {
+        let Some(saved) = saved else { return Ok(()) };
+        let has_values_beside = self.target.has_values_beside();
+        saved.check(plan, client.server(), key, has_values_beside)
     }
 
     async fn plan_and_execute(
@@ -200,8 +194,10 @@ impl Apply {
         destination: &Destination,
         progress: &Progress,
     ) -> Result<ApplyReport, Failure> {
-        let (client, plan) = self.planned(saved, set, destination, progress).await?;
+        let key = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
         let emit = &mut |event: StageEvent| progress.show(&event);
+        let (client, plan) = afterbay_pipeline::plan(set, destination, emit).await?;
+        self.check(saved, key.as_ref(), &client, &plan)?;
         Ok(afterbay_pipeline::execute(&client, plan, emit).await?)
     }
 }

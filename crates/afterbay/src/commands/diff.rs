@@ -3,12 +3,12 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use afterbay_apply::{Detail, DiffOptions, Mode};
-use afterbay_pipeline::StageEvent;
+use afterbay_apply::DiffOptions;
 use anyhow::Context as _;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::arguments::TargetArguments;
+use crate::commands::plan::planned;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::fingerprint_key;
@@ -82,16 +82,7 @@ impl Diff {
         let key = fingerprint_key::from_file_or_random(self.fingerprint_key_file.as_deref())?;
         let ring = self.target.ring()?;
         let progress = Progress::new(verbosity);
-        let mut destination = self.target.destination(Mode::Write, Detail::Objects);
-        let planned = async {
-            let (_, set) = self.target.open(&ring, &progress, &mut destination).await?;
-            let emit = &mut |event: StageEvent| progress.show(&event);
-            Ok::<_, Failure>(afterbay_pipeline::plan(set, &destination, emit).await?)
-        };
-        let planned = planned.await;
-        progress.finish();
-        output::notes(&ring.notes());
-        let (_, plan) = planned?;
+        let (_, plan) = planned(&self.target, &ring, &progress).await?;
         let diff = plan.diff(&DiffOptions {
             key: &key,
             marks: &|gvk, path| marks.hide(gvk, path),

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use afterbay_apply::{Detail, Mode, Planned, SaveOptions};
+use afterbay_apply::{ApplyPlan, Client, Detail, Mode, Planned, SaveOptions};
+use afterbay_keys::KeyRing;
 use afterbay_pipeline::StageEvent;
 use anyhow::Context as _;
 use clap::{ArgGroup, Args};
@@ -51,16 +52,7 @@ impl Plan {
         let key = fingerprint_key::from_file(self.fingerprint_key_file.as_deref())?;
         let ring = self.target.ring()?;
         let progress = Progress::new(verbosity);
-        let mut destination = self.target.destination(Mode::Write, Detail::Objects);
-        let planned = async {
-            let (_, set) = self.target.open(&ring, &progress, &mut destination).await?;
-            let emit = &mut |event: StageEvent| progress.show(&event);
-            Ok::<_, Failure>(afterbay_pipeline::plan(set, &destination, emit).await?)
-        };
-        let planned = planned.await;
-        progress.finish();
-        output::notes(&ring.notes());
-        let (client, plan) = planned?;
+        let (client, plan) = planned(&self.target, &ring, &progress).await?;
         let hidden = |gvk: &_, path: &_| marks.hide(gvk, path);
         let saved = plan.save(&SaveOptions {
             server: client.server(),
@@ -90,4 +82,23 @@ impl Plan {
             Exit::Success
         })
     }
+}
+
+/// A plan with the objects that it is about, and the connection that it was made through. Writes nothing; what the keys had
+/// to say was printed.
+pub(super) async fn planned(
+    target: &TargetArguments,
+    ring: &KeyRing,
+    progress: &Progress,
+) -> Result<(Client, ApplyPlan), Failure> {
+    let mut destination = target.destination(Mode::Write, Detail::Objects);
+    let planned = async {
+        let (_, set) = target.open(ring, progress, &mut destination).await?;
+        let emit = &mut |event: StageEvent| progress.show(&event);
+        Ok::<_, Failure>(afterbay_pipeline::plan(set, &destination, emit).await?)
+    };
+    let planned = planned.await;
+    progress.finish();
+    output::notes(&ring.notes());
+    planned
 }
