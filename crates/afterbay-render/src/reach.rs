@@ -53,6 +53,14 @@ pub(crate) fn load<'t>(
     } else {
         file_from(tree, directory, entry)
     };
+    if found.is_err() && remote::password_before_host(entry).is_some() {
+        return Err(RenderError::Entry {
+            place: place.clone(),
+            what,
+            entry: remote::redact(entry),
+            problem: remote::CREDENTIALS,
+        });
+    }
     found.map_err(|source| RenderError::Resource {
         place: place.clone(),
         what,
@@ -135,6 +143,9 @@ impl Locator<'_> {
                 Fetched::File(path) => Ok(Reached::File(path)),
                 Fetched::Directory(base) => self.base(base, what, text, place),
             };
+        }
+        if remote::password_before_host(text).is_some() {
+            return Err(refused(remote::CREDENTIALS));
         }
         if has_odd_dots(text) {
             return Err(refused(

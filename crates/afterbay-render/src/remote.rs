@@ -18,7 +18,8 @@ const UNPINNED_REPOSITORY: &str =
     "is not pinned; end the address of a repository with ?ref= and a full commit id, 40 digits";
 const NOT_HTTP: &str =
     "is fetched over https only; use the https:// address of the repository, with ?ref= and a full commit id";
-const CREDENTIALS: &str = "holds credentials, which do not belong into a repository; take them out";
+pub(crate) const CREDENTIALS: &str =
+    "holds credentials, which do not belong into a repository; take them out";
 const QUERY: &str = "has parameters other than ref, version, timeout and submodules; take them out";
 const PATH: &str =
     "names nothing, or has a path with a step that is empty or made of dots; write the address out";
@@ -216,9 +217,10 @@ pub(crate) fn is_git(entry: &str) -> bool {
 /// The entry as messages show it: user and password of an address are taken out, and what its parameters say, because tokens
 /// are handed over in them too. What steers kustomize or pins the entry stays.
 pub(crate) fn redact(entry: &str) -> String {
-    let shown = match userinfo(entry) {
-        Some((scheme, rest)) => format!("{scheme}://{rest}"),
-        None => entry.to_owned(),
+    let shown = match (userinfo(entry), password_before_host(entry)) {
+        (Some((scheme, rest)), _) => format!("{scheme}://{rest}"),
+        (None, Some(rest)) => format!("…@{rest}"),
+        (None, None) => entry.to_owned(),
     };
     match shown.split_once('?') {
         Some((address, query)) if is_http(entry) || is_git(entry) => {
@@ -249,6 +251,13 @@ fn userinfo(entry: &str) -> Option<(&str, &str)> {
     let is_port = port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
     let at = host.rfind('@').or_else(|| (!is_port).then(|| rest.rfind('@'))?)?;
     Some((scheme, rest.get(at + 1..)?))
+}
+
+/// What follows the password in `user:password@host:path`. Git knows no such address, but somebody may have written one.
+pub(crate) fn password_before_host(entry: &str) -> Option<&str> {
+    let head = entry.split('/').next()?;
+    let at = head.rfind('@')?;
+    head.get(..at)?.contains(':').then(|| entry.get(at + 1..))?
 }
 
 /// What follows the host, which ends at the first `/`, or at a `:` before it.

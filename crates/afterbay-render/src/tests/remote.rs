@@ -158,8 +158,10 @@ fn what_may_be_a_token_is_not_shown() {
         format!("ssh://me:secret@git.example.com:22/team/bases?ref={COMMIT}"),
         format!("github.com/org/repo?ref={COMMIT}&token=secret"),
         format!("https://git.example.com/team/bases@v1?ref={COMMIT}"),
+        format!("me:secret@git.example.com:org/repo?ref={COMMIT}"),
     ];
-    let text = entries.map(|entry| format!("- {entry:?}\n")).concat();
+    let text = entries.map(|entry| format!("- {entry:?}\n")).concat()
+        + "patches:\n- path: \"me:secret@git.example.com:org/patch.yaml\"\n";
     let refused = refusal(&[("kustomization.yaml", &format!("resources:\n{text}"))], "");
     assert!(!refused.contains("sec"), "{refused}");
     assert_snapshot!(refused.replace(COMMIT, "COMMIT").replace(DIGEST, "DIGEST"), @r#"
@@ -172,6 +174,8 @@ fn what_may_be_a_token_is_not_shown() {
       kustomization.yaml:7:3: resource "ssh://git.example.com:22/team/bases?ref=COMMIT" is fetched over https only; use the https:// address of the repository, with ?ref= and a full commit id
       kustomization.yaml:8:3: resource "github.com/org/repo?ref=COMMIT&token=…" has parameters other than ref, version, timeout and submodules; take them out
       kustomization.yaml:9:3: resource "https://git.example.com/team/bases@v1?ref=COMMIT": allow it with --allow-remote git.example.com/team/bases@v1
+    kustomization.yaml:10:3: resource "…@git.example.com:org/repo?ref=COMMIT" holds credentials, which do not belong into a repository; take them out
+    kustomization.yaml:12:3: patch "…@git.example.com:org/patch.yaml" holds credentials, which do not belong into a repository; take them out
     "#);
 }
 
