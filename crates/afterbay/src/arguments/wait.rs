@@ -35,15 +35,21 @@ pub(crate) struct WaitArguments {
 }
 
 impl WaitArguments {
-    /// What the apply stage makes of the flags.
-    pub(crate) fn decide(&self) -> anyhow::Result<Wait> {
+    /// What the apply stage makes of the flags; `writes` says whether the run writes anything that could be waited for.
+    pub(crate) fn decide(&self, writes: bool) -> anyhow::Result<Wait> {
+        let is_asked_for = self.wait || !self.checks.is_empty();
+        if is_asked_for && !writes {
+            bail!(
+                "--dry-run and --mode report write nothing, so there is nothing to wait for; leave --wait and --health-check out"
+            );
+        }
+        if !is_asked_for && (self.wait_timeout.is_some() || self.health_check_exprs.is_some()) {
+            bail!("--wait-timeout and --health-check-exprs are for --wait and --health-check");
+        }
         let expressions = match &self.health_check_exprs {
             Some(file) => expressions(file).with_context(|| file.display().to_string())?,
             None => HealthExpressions::default(),
         };
-        if self.wait_timeout.is_some() && !self.wait && self.checks.is_empty() {
-            bail!("--wait-timeout is for --wait and --health-check");
-        }
         Ok(Wait {
             all: self.wait,
             checks: self.checks.clone(),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use afterbay_apply::{ApplyPlan, ApplyReport, Client, Detail, DiffOptions, FingerprintKey, Mode};
+use afterbay_apply::{ApplyPlan, ApplyReport, Client, Detail, DiffOptions, FingerprintKey, Mode, Wait};
 use afterbay_keys::KeyRing;
 use afterbay_normalize::NormalizedSet;
 use afterbay_pipeline::{Destination, RunReport, StageEvent};
@@ -65,12 +65,15 @@ enum DryRun {
 impl Apply {
     pub(crate) async fn run(mut self, verbosity: Verbosity) -> Result<Exit, Failure> {
         let saved = self.recall()?;
+        let only_reports = self.target.only_reports();
+        let wait = self.wait.decide(self.dry_run.is_none() && !only_reports);
+        let wait = wait.map_err(|error| Failure::other(Exit::Usage, &error))?;
         let ring = self.target.ring()?;
         let progress = Progress::new(verbosity);
-        if self.target.only_reports() {
+        if only_reports {
             return self.report(saved.as_ref(), &ring, &progress).await;
         }
-        let result = self.execute(saved.as_ref(), &ring, &progress).await;
+        let result = self.execute(saved.as_ref(), wait, &ring, &progress).await;
         progress.finish();
         let notes = ring.notes();
         output::notes(&notes);
@@ -149,6 +152,7 @@ impl Apply {
     async fn execute(
         &self,
         saved: Option<&Document>,
+        wait: Wait,
         ring: &KeyRing,
         progress: &Progress,
     ) -> Result<RunReport, Failure> {
@@ -162,8 +166,7 @@ impl Apply {
             None => Detail::Verdicts,
         };
         let mut destination = self.target.destination(mode, detail);
-        let wait = self.wait.decide();
-        destination.apply.wait = wait.map_err(|error| Failure::other(Exit::Usage, &error))?;
+        destination.apply.wait = wait;
         let (decrypt, set) = self.target.open(ring, progress, &mut destination).await?;
         match self.plan_and_execute(saved, set, &destination, progress).await {
             Ok(apply) => Ok(RunReport { decrypt, apply }),

@@ -26,6 +26,28 @@ fn every_shell_has_a_completion() {
 }
 
 #[test]
+fn flags_about_waiting_that_would_do_nothing_are_refused() {
+    let machine = Machine::new();
+    for (flags, said) in [
+        (&["--wait", "--dry-run"][..], "there is nothing to wait for"),
+        (&["--wait", "--mode", "report"], "there is nothing to wait for"),
+        (
+            &["--health-check", "Deployment/web", "--dry-run"],
+            "there is nothing to wait for",
+        ),
+        (&["--wait-timeout", "1m"], "are for --wait and --health-check"),
+        (
+            &["--health-check-exprs", "exprs.yaml"],
+            "are for --wait and --health-check",
+        ),
+    ] {
+        let ended = machine.run([&["apply", "--filename", "-"], flags].concat());
+        assert_eq!(ended.code, Some(2), "{flags:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{flags:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn the_version_names_what_is_followed() {
     let machine = Machine::new();
     let version = machine.run(["version"]);
